@@ -1,0 +1,30 @@
+/** The layers: domain <- application <- adapters <- cluster <- cli. An import may only point to the left. */
+const layers = ['domain', 'application', 'adapters', 'cluster', 'cli'];
+const upward = layers.slice(0, -1).map((layer, index) => ({
+  name: `${layer}-imports-no-outer-layer`,
+  severity: 'error',
+  from: { path: `^src/${layer}/` },
+  to: { path: `^src/(${layers.slice(index + 1).join('|')})/` },
+}));
+
+module.exports = {
+  forbidden: [
+    ...upward,
+    {
+      name: 'domain-is-pure',
+      comment: 'No node:*, no package: rules must run anywhere, without a clock and without I/O.',
+      severity: 'error',
+      from: { path: '^src/domain/' },
+      to: { dependencyTypes: ['core', 'npm', 'npm-dev', 'npm-optional', 'npm-peer'] },
+    },
+    {
+      name: 'application-does-no-io',
+      severity: 'error',
+      from: { path: '^src/application/' },
+      to: { dependencyTypes: ['core', 'npm', 'npm-dev'] },
+    },
+    { name: 'no-circular', severity: 'error', from: {}, to: { circular: true } },
+    { name: 'no-orphans', severity: 'error', from: { orphan: true, pathNot: ['\\.worker\\.ts$', '\\.d\\.ts$'] }, to: {} },
+  ],
+  options: { doNotFollow: { path: 'node_modules' }, tsConfig: { fileName: 'tsconfig.json' }, tsPreCompilationDeps: true },
+};

@@ -1,0 +1,15 @@
+// What each binding file adds to the addon's exports.
+#pragma once
+
+#include <napi.h>
+
+namespace edgeproxy {
+
+// createRegion, mapRegion, closeFd, raiseFileLimit, dieWithParent, listen, createChannel, send*.
+void RegisterRegion(Napi::Env env, Napi::Object exports);
+// The class Acceptor.
+void RegisterAcceptor(Napi::Env env, Napi::Object exports);
+// The class Relay.
+void RegisterRelay(Napi::Env env, Napi::Object exports);
+
+}  // namespace edgeproxy
