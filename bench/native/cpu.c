@@ -49,7 +49,7 @@ static uint64_t own_us(void) {
          (uint64_t)(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec);
 }
 
-struct cpu_sample cpu_sample_now(const struct pid_list *proxy, const struct pid_list *backend) {
+struct cpu_sample cpu_sample_now(const struct pid_list *proxy, const struct pid_list *backend, const struct pid_list *kernel) {
   unsigned long long user = 0, nice = 0, system = 0, idle = 0, iowait = 0, irq = 0, softirq = 0, steal = 0;
   FILE *file = fopen("/proc/stat", "re");
   if (file != NULL) {
@@ -59,22 +59,24 @@ struct cpu_sample cpu_sample_now(const struct pid_list *proxy, const struct pid_
     fclose(file);
   }
   return (struct cpu_sample){
-      .system_busy_us = (user + nice + system + irq + softirq) * tick_us(),
+      .system_ticks_us = (user + nice + system + irq + softirq) * tick_us(),
       .system_idle_us = (idle + iowait) * tick_us(),
       .system_steal_us = steal * tick_us(),
       .proxy_us = list_us(proxy),
       .backend_us = list_us(backend),
       .client_us = own_us(),
+      .kernel_us = list_us(kernel),
   };
 }
 
 struct cpu_sample cpu_sample_minus(const struct cpu_sample *end, const struct cpu_sample *start) {
   return (struct cpu_sample){
-      .system_busy_us = end->system_busy_us - start->system_busy_us,
+      .system_ticks_us = end->system_ticks_us - start->system_ticks_us,
       .system_idle_us = end->system_idle_us - start->system_idle_us,
       .system_steal_us = end->system_steal_us - start->system_steal_us,
       .proxy_us = end->proxy_us - start->proxy_us,
       .backend_us = end->backend_us - start->backend_us,
       .client_us = end->client_us - start->client_us,
+      .kernel_us = end->kernel_us - start->kernel_us,
   };
 }

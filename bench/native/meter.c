@@ -17,13 +17,13 @@ void meter_begin(struct meter *meter, double warmup_s, double seconds) {
 bool meter_advance(struct meter *meter, uint64_t now) {
   if (meter->phase == PHASE_WARMUP && now >= meter->window_start_ns) {
     meter->phase = PHASE_MEASURE;
-    meter->cpu_at_start = cpu_sample_now(&meter->proxy, &meter->backend);
+    meter->cpu_at_start = cpu_sample_now(&meter->proxy, &meter->backend, &meter->kernel);
     // The window ends a full length after it really began, so that rates have the right divisor.
     meter->window_end_ns += now - meter->window_start_ns;
     meter->window_start_ns = now;
   }
   if (meter->phase == PHASE_MEASURE && now >= meter->window_end_ns) {
-    struct cpu_sample end = cpu_sample_now(&meter->proxy, &meter->backend);
+    struct cpu_sample end = cpu_sample_now(&meter->proxy, &meter->backend, &meter->kernel);
     meter->cpu = cpu_sample_minus(&end, &meter->cpu_at_start);
     meter->measured_ns = now - meter->window_start_ns;
     meter->phase = PHASE_DRAIN;
@@ -69,10 +69,10 @@ void meter_print(const struct meter *meter, const char *mode) {
   printf(",\"latencyNs\":{\"count\":%" PRIu64 ",\"p50\":%" PRIu64 ",\"p99\":%" PRIu64 ",\"p999\":%" PRIu64 ",\"max\":%" PRIu64 "}",
          latency->total, histogram_quantile(latency, 0.5), histogram_quantile(latency, 0.99),
          histogram_quantile(latency, 0.999), latency->max);
-  printf(",\"cpuUs\":{\"systemBusy\":%" PRIu64 ",\"systemIdle\":%" PRIu64 ",\"systemSteal\":%" PRIu64 ",\"proxy\":%" PRIu64
-         ",\"backend\":%" PRIu64 ",\"client\":%" PRIu64 "}",
-         meter->cpu.system_busy_us, meter->cpu.system_idle_us, meter->cpu.system_steal_us, meter->cpu.proxy_us,
-         meter->cpu.backend_us, meter->cpu.client_us);
+  printf(",\"cpuUs\":{\"systemTicks\":%" PRIu64 ",\"systemIdle\":%" PRIu64 ",\"systemSteal\":%" PRIu64 ",\"proxy\":%" PRIu64
+         ",\"backend\":%" PRIu64 ",\"client\":%" PRIu64 ",\"kernel\":%" PRIu64 "}",
+         meter->cpu.system_ticks_us, meter->cpu.system_idle_us, meter->cpu.system_steal_us, meter->cpu.proxy_us,
+         meter->cpu.backend_us, meter->cpu.client_us, meter->cpu.kernel_us);
   printf(",\"errors\":{");
   const char *separator = "";
   for (int kind = 0; kind < FAILURE_KINDS; kind++) {

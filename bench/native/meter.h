@@ -18,7 +18,7 @@ struct meter {
   uint64_t bytes;
   uint64_t errors[FAILURE_KINDS];
   struct histogram latency;
-  struct pid_list proxy, backend;
+  struct pid_list proxy, backend, kernel;
   struct cpu_sample cpu_at_start, cpu;
   uint64_t measured_ns;
 };

@@ -1,0 +1,28 @@
+// What the backend does with a connection, one table entry per kind.
+#pragma once
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct behaviour;
+
+struct peer {
+  int fd;
+  const struct behaviour *behaviour;
+  uint32_t events; // what epoll shall report; a behaviour may change it
+  bool is_listener;
+  uint64_t offset;   // bytes moved so far
+  uint64_t wrong;    // pieces that did not match the pattern
+  uint8_t *pending;  // what the socket did not take yet
+  size_t pending_length;
+};
+
+struct behaviour {
+  const char *name;
+  uint32_t first_events;
+  bool (*on_open)(struct peer *peer); // may be NULL
+  // Both return false when the connection is to be closed.
+  bool (*on_ready)(struct peer *peer, uint32_t events);
+};
+
+const struct behaviour *behaviour_named(const char *name);

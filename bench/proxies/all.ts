@@ -1,0 +1,24 @@
+/** Every proxy that the bench knows, in the order of the report. */
+import type { ProxyDefinition } from '../src/model.js';
+import { direct } from './direct.js';
+import { edgeproxyHandoff } from './edgeproxy-handoff.js';
+import { edgeproxyReuseport } from './edgeproxy-reuseport.js';
+import { haproxyPipes } from './haproxy-pipes.js';
+import { haproxySmart } from './haproxy-smart.js';
+import { haproxy } from './haproxy.js';
+import { nginx } from './nginx.js';
+import { nodePipe } from './node-pipe.js';
+
+export const allProxies: readonly ProxyDefinition[] = [
+  direct,
+  haproxy,
+  haproxySmart,
+  haproxyPipes,
+  nginx,
+  nodePipe,
+  edgeproxyReuseport,
+  edgeproxyHandoff,
+];
+
+/** Measured only when asked for by name. */
+export const notByDefault: ReadonlySet<string> = new Set([haproxyPipes.name]);

@@ -1,0 +1,58 @@
+/**
+ * HAProxy as its own experts would run it for TCP: one thread, splice-auto, no log, and room for every connection of the bench.
+ * `maxconn` follows the file limit: a connection needs two descriptors, and HAProxy itself reserves maxconn / 4 pipes of two.
+ */
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { ProxyDefinition } from '../src/model.js';
+import { findProgram, firstLineOf, hardFileLimit } from '../src/programs.js';
+
+const DESCRIPTORS_PER_CONNECTION = 2.5;
+const OTHER_DESCRIPTORS = 200;
+const MOST_CONNECTIONS = 20_000;
+
+export interface HaproxyFlavour {
+  readonly name: string;
+  readonly summary: string;
+  readonly globals?: readonly string[];
+  readonly options?: readonly string[];
+}
+
+function configuration(flavour: HaproxyFlavour, listenPort: number, backendPort: number): string {
+  const affordable = Math.floor((hardFileLimit() - OTHER_DESCRIPTORS) / DESCRIPTORS_PER_CONNECTION);
+  return [
+    'global',
+    '  nbthread 1',
+    `  maxconn ${Math.min(MOST_CONNECTIONS, affordable)}`,
+    ...(flavour.globals ?? []).map((line) => `  ${line}`),
+    'defaults',
+    '  mode tcp',
+    '  timeout connect 5s',
+    '  timeout client 1h',
+    '  timeout server 1h',
+    '  timeout client-fin 30s',
+    '  timeout server-fin 30s',
+    '  option splice-auto',
+    ...(flavour.options ?? []).map((line) => `  option ${line}`),
+    'listen bench',
+    `  bind 127.0.0.1:${listenPort} backlog 4096`,
+    `  server backend 127.0.0.1:${backendPort}`,
+    '',
+  ].join('\n');
+}
+
+export function haproxyFlavour(flavour: HaproxyFlavour): ProxyDefinition {
+  return {
+    name: flavour.name,
+    summary: flavour.summary,
+    missing: () => (findProgram('haproxy') === undefined ? 'not installed: apt-get install haproxy' : undefined),
+    version: () => firstLineOf(findProgram('haproxy') ?? 'haproxy', ['-v']),
+    prepare: ({ listenPort, backendPort, directory }) => {
+      const file = join(directory, 'haproxy.cfg');
+      writeFileSync(file, configuration(flavour, listenPort, backendPort));
+      return { command: findProgram('haproxy') ?? 'haproxy', args: ['-db', '-f', file] };
+    },
+  };
+}
+
+export const haproxy = haproxyFlavour({ name: 'haproxy', summary: 'mode tcp, splice-auto, nbthread 1' });

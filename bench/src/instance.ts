@@ -1,0 +1,116 @@
+/** A running proxy with its own backend and directory. */
+import { mkdtempSync, rmSync } from 'node:fs';
+import { connect } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { startBackend, type Backend } from './backend.js';
+import { Child } from './child.js';
+import { freePort } from './free-ports.js';
+import type { BackendKind, ProxyDefinition, Target } from './model.js';
+import { processTree } from './process-tree.js';
+
+const READY_TIMEOUT_MS = 10_000;
+const POLL_MS = 2;
+
+export interface InstanceOptions {
+  readonly backendProgram: string;
+  readonly backendKind: BackendKind;
+  readonly workers: number;
+}
+
+export class Instance implements Target {
+  readonly proxy: string;
+  readonly port: number;
+  readonly spawnedAtMs: number;
+  readonly #backend: Backend;
+  readonly #child: Child | undefined;
+  readonly #directory: string;
+
+  private constructor(
+    proxy: string,
+    port: number,
+    backend: Backend,
+    child: Child | undefined,
+    directory: string,
+    spawnedAtMs: number,
+  ) {
+    this.proxy = proxy;
+    this.port = port;
+    this.spawnedAtMs = spawnedAtMs;
+    this.#backend = backend;
+    this.#child = child;
+    this.#directory = directory;
+  }
+
+  /** Spawns without waiting until the proxy is ready. */
+  static async spawn(definition: ProxyDefinition, options: InstanceOptions): Promise<Instance> {
+    const directory = mkdtempSync(join(tmpdir(), `bench-${definition.name}-`));
+    const backend = await startBackend(options.backendProgram, options.backendKind);
+    try {
+      const listenPort = await freePort();
+      const launch = definition.prepare({ listenPort, backendPort: backend.port, directory, workers: options.workers });
+      const spawnedAtMs = performance.now();
+      const child = launch === undefined ? undefined : new Child(launch, join(directory, 'output.log'));
+      const port = launch === undefined ? backend.port : listenPort;
+      return new Instance(definition.name, port, backend, child, directory, spawnedAtMs);
+    } catch (error) {
+      backend.stop();
+      rmSync(directory, { recursive: true, force: true });
+      throw error;
+    }
+  }
+
+  static async start(definition: ProxyDefinition, options: InstanceOptions): Promise<Instance> {
+    const instance = await Instance.spawn(definition, options);
+    try {
+      await instance.#untilReady();
+      return instance;
+    } catch (error) {
+      await instance.stop();
+      throw error;
+    }
+  }
+
+  get backendPid(): number {
+    return this.#backend.pid;
+  }
+
+  get isRunning(): boolean {
+    return this.#child?.isRunning ?? true;
+  }
+
+  get logTail(): string {
+    return this.#child?.logTail ?? '';
+  }
+
+  pids(): readonly number[] {
+    return this.#child === undefined ? [] : processTree(this.#child.pid);
+  }
+
+  async stop(): Promise<void> {
+    await this.#child?.stop();
+    this.#backend.stop();
+    rmSync(this.#directory, { recursive: true, force: true });
+  }
+
+  async #untilReady(): Promise<void> {
+    const deadlineMs = performance.now() + READY_TIMEOUT_MS;
+    while (!(await canConnect(this.port))) {
+      if (!this.isRunning) throw new Error(`${this.proxy} ended at start: ${this.logTail}`);
+      if (performance.now() > deadlineMs) throw new Error(`${this.proxy} did not listen in time: ${this.logTail}`);
+      await sleep(POLL_MS);
+    }
+  }
+}
+
+function canConnect(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect({ port, host: '127.0.0.1' });
+    socket.once('connect', () => {
+      socket.destroy();
+      resolve(true);
+    });
+    socket.once('error', () => resolve(false));
+  });
+}

@@ -1,0 +1,125 @@
+/**
+ * Runs works over proxies. Within a round every proxy is measured once, and each round begins with another proxy, so that
+ * drift of the machine hits all alike and ratios are taken between neighbours in time.
+ */
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Instance } from './instance.js';
+import type { ProxyDefinition, RunContext, Sample, Work } from './model.js';
+import type { NativePrograms } from './native-build.js';
+
+const SETTLE_MS = 80;
+
+export interface Plan {
+  readonly works: readonly Work[];
+  readonly proxies: readonly ProxyDefinition[];
+  readonly rounds: number;
+  readonly seconds: number;
+  readonly programs: NativePrograms;
+  report(line: string): void;
+}
+
+/** Samples by work, then proxy. */
+export type Results = ReadonlyMap<string, ReadonlyMap<string, readonly Sample[]>>;
+
+type Measurement = Omit<Sample, 'round'>;
+
+function rotated<T>(items: readonly T[], by: number): T[] {
+  const at = items.length === 0 ? 0 : by % items.length;
+  return [...items.slice(at), ...items.slice(0, at)];
+}
+
+/** Context proxies skip every second round; the first is never skipped. */
+function isDue(proxy: ProxyDefinition, round: number): boolean {
+  return proxy.isContext !== true || round % 2 === 0;
+}
+
+export class Runner {
+  readonly #plan: Plan;
+  readonly #results = new Map<string, Map<string, Sample[]>>();
+  /** Instances that serve all rounds of the present work, by proxy. */
+  readonly #standing = new Map<string, Instance>();
+
+  constructor(plan: Plan) {
+    this.#plan = plan;
+  }
+
+  async run(): Promise<Results> {
+    for (const work of this.#plan.works) await this.#runWork(work);
+    return this.#results;
+  }
+
+  async #runWork(work: Work): Promise<void> {
+    const startedMs = performance.now();
+    const suitable = this.#plan.proxies.filter((proxy) => work.suits(proxy.name));
+    const results = new Map<string, Sample[]>(suitable.map((proxy) => [proxy.name, []]));
+    this.#results.set(work.name, results);
+    try {
+      const rounds = work.rounds(this.#plan.rounds);
+      for (let round = 0; round < rounds; round += 1) {
+        for (const proxy of rotated(suitable, round)) {
+          if (!isDue(proxy, round)) continue;
+          const measurement = await this.#measureOrExplain(work, proxy, round);
+          results.get(proxy.name)?.push({ round, ...measurement });
+          await sleep(SETTLE_MS);
+        }
+      }
+    } finally {
+      for (const instance of this.#standing.values()) await instance.stop();
+      this.#standing.clear();
+    }
+    this.#plan.report(`${work.name}: ${((performance.now() - startedMs) / 1_000).toFixed(0)} s`);
+  }
+
+  /** A proxy that cannot be measured is an error of that round, not the end of the run. */
+  async #measureOrExplain(work: Work, proxy: ProxyDefinition, round: number): Promise<Measurement> {
+    try {
+      return await this.#measure(work, proxy, round);
+    } catch (error) {
+      const reason = error instanceof Error ? error.message : String(error);
+      this.#plan.report(`${work.name}, ${proxy.name}, round ${round + 1}: ${reason}`);
+      await this.#standing.get(proxy.name)?.stop();
+      this.#standing.delete(proxy.name);
+      return { figures: {}, errors: { failed: 1 } };
+    }
+  }
+
+  async #measure(work: Work, proxy: ProxyDefinition, round: number): Promise<Measurement> {
+    const context = this.#context(round);
+    if (work.fresh === undefined) return work.measure(await this.#standingInstance(work, proxy), context);
+    const options = this.#instanceOptions(work, work.fresh.workers);
+    const instance = await (work.fresh.isReady ? Instance.start(proxy, options) : Instance.spawn(proxy, options));
+    try {
+      return await work.measure(instance, context);
+    } finally {
+      await instance.stop();
+    }
+  }
+
+  async #standingInstance(work: Work, proxy: ProxyDefinition): Promise<Instance> {
+    const standing = this.#standing.get(proxy.name);
+    if (standing?.isRunning === true) return standing;
+    if (standing !== undefined) {
+      this.#plan.report(`${work.name}, ${proxy.name}: ended by itself, started again. ${standing.logTail}`);
+      await standing.stop();
+    }
+    const instance = await Instance.start(proxy, this.#instanceOptions(work, 1));
+    this.#standing.set(proxy.name, instance);
+    return instance;
+  }
+
+  #instanceOptions(
+    work: Work,
+    workers: number,
+  ): { backendProgram: string; backendKind: Work['backend']; workers: number } {
+    return { backendProgram: this.#plan.programs.backend, backendKind: work.backend, workers };
+  }
+
+  #context(round: number): RunContext {
+    return {
+      seconds: this.#plan.seconds,
+      round,
+      samples: (work, proxy) => this.#results.get(work)?.get(proxy) ?? [],
+      clientProgram: this.#plan.programs.client,
+    };
+  }
+}
