@@ -1,61 +1,40 @@
 /** Entry of the bench: flags, preparation, run, report. */
-import { dirname } from 'node:path';
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { allProxies, notByDefault } from '../proxies/all.js';
 import { stopLiveBackends } from './backend.js';
 import { killLiveChildren } from './child.js';
 import { parseFlags, USAGE, type Flags } from './flags.js';
 import { raiseKernelSettings, type KernelSettings } from './kernel-settings.js';
+import { describeMachine } from './machine.js';
 import type { ProxyDefinition } from './model.js';
 import { buildNative } from './native-build.js';
+import { hasFailures, jsonReport, markdownReport, plainReport, type Report } from './report.js';
 import { Runner } from './runner.js';
-import { figureRows, plainTable, ratioRows, RATIO_BASES } from './tables.js';
+import { judgeTargets } from './targets.js';
 import { allWorks } from './works/all.js';
 
 const BENCH_DIRECTORY = dirname(dirname(fileURLToPath(import.meta.url)));
 
+function print(line: string): void {
+  process.stdout.write(`${line}\n`);
+}
+
 function pick<T extends { readonly name: string }>(kind: string, all: readonly T[], names: readonly string[]): T[] {
-  const unknown = names.filter((name) => !all.some((item) => item.name === name));
-  if (unknown.length > 0)
-    throw new Error(`unknown ${kind} ${unknown.join(', ')}; known: ${all.map(({ name }) => name).join(', ')}`);
+  const known = all.map(({ name }) => name);
+  const unknown = names.filter((name) => !known.includes(name));
+  if (unknown.length > 0) throw new Error(`unknown ${kind} ${unknown.join(', ')}; known: ${known.join(', ')}`);
   return all.filter(({ name }) => names.includes(name));
 }
 
-function availableProxies(flags: Flags, print: (line: string) => void): ProxyDefinition[] {
+function availableProxies(flags: Flags, notes: string[]): ProxyDefinition[] {
   const byDefault = allProxies.map(({ name }) => name).filter((name) => !notByDefault.has(name));
   return pick('proxy', allProxies, flags.proxies ?? byDefault).filter((proxy) => {
     const reason = proxy.missing();
-    if (reason !== undefined) print(`skipped ${proxy.name}: ${reason}`);
+    if (reason !== undefined) notes.push(`skipped ${proxy.name}: ${reason}`);
     return reason === undefined;
   });
-}
-
-async function main(): Promise<void> {
-  const flags = parseFlags(process.argv.slice(2));
-  const print = (line: string): void => void process.stdout.write(`${line}\n`);
-  if (flags.isHelp) return print(USAGE);
-  const works = pick('work', allWorks, flags.works ?? allWorks.map(({ name }) => name));
-  const proxies = availableProxies(flags, print);
-  const programs = buildNative(BENCH_DIRECTORY);
-  const settings = raiseKernelSettings();
-  settings.notes.forEach(print);
-  cleanUpOnExit(settings);
-  const results = await new Runner({
-    works,
-    proxies,
-    programs,
-    rounds: flags.rounds,
-    seconds: flags.seconds,
-    report: print,
-  }).run();
-  for (const work of works) {
-    print(`\n${work.name}: ${work.title}`);
-    print(plainTable(figureRows(work, results)));
-    for (const base of RATIO_BASES) {
-      const rows = ratioRows(work, results, base);
-      if (rows.length > 1) print(plainTable(rows));
-    }
-  }
 }
 
 /** 'exit' covers every way out, including a failure, once signals are turned into one. */
@@ -65,12 +44,54 @@ function cleanUpOnExit(settings: KernelSettings): void {
     killLiveChildren();
     stopLiveBackends();
   });
-  for (const [signal, code] of [
-    ['SIGINT', 130],
-    ['SIGTERM', 143],
-    ['SIGHUP', 129],
-  ] as const)
-    process.once(signal, () => process.exit(code));
+  const signals = { SIGINT: 130, SIGTERM: 143, SIGHUP: 129 };
+  for (const [signal, code] of Object.entries(signals)) process.once(signal, () => process.exit(code));
+}
+
+async function measure(flags: Flags): Promise<Report> {
+  const startedAt = new Date();
+  const works = pick('work', allWorks, flags.works ?? allWorks.map(({ name }) => name));
+  const notes: string[] = [];
+  const proxies = availableProxies(flags, notes);
+  const programs = buildNative(BENCH_DIRECTORY);
+  const settings = raiseKernelSettings();
+  cleanUpOnExit(settings);
+  notes.push(...settings.notes);
+  notes.forEach(print);
+  const { rounds, seconds } = flags;
+  const results = await new Runner({ works, proxies, programs, rounds, seconds, report: print }).run();
+  return {
+    command: ['npm run bench --', ...process.argv.slice(2)].join(' '),
+    startedAt: startedAt.toISOString(),
+    tookSeconds: (Date.now() - startedAt.getTime()) / 1_000,
+    rounds,
+    seconds,
+    machine: describeMachine(BENCH_DIRECTORY, proxies),
+    notes,
+    works,
+    results,
+    verdicts: judgeTargets(results),
+  };
+}
+
+function store(report: Report, flags: Flags): void {
+  const directory = join(BENCH_DIRECTORY, 'results');
+  mkdirSync(directory, { recursive: true });
+  const file = join(directory, `${report.startedAt.replaceAll(':', '-')}.json`);
+  const json = jsonReport(report);
+  writeFileSync(file, json);
+  print(`\nresults: ${file}`);
+  if (flags.json !== undefined) writeFileSync(flags.json, json);
+  if (flags.markdown !== undefined) writeFileSync(flags.markdown, markdownReport(report));
+}
+
+async function main(): Promise<void> {
+  const flags = parseFlags(process.argv.slice(2));
+  if (flags.isHelp) return print(USAGE);
+  const report = await measure(flags);
+  print(plainReport(report));
+  store(report, flags);
+  if (flags.isCheck && hasFailures(report)) process.exitCode = 1;
 }
 
 main().catch((error: unknown) => {

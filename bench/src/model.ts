@@ -56,10 +56,18 @@ export interface Column {
   readonly digits: number;
 }
 
-export interface Work {
+export interface WorkTitle {
   readonly name: string;
   readonly title: string;
   readonly columns: readonly Column[];
+}
+
+/** A work that measures something other than proxies; its rows stand where the others have proxies. */
+export interface StandaloneWork extends WorkTitle {
+  runAlone(): Promise<ReadonlyMap<string, readonly Sample[]>>;
+}
+
+export interface ProxyWork extends WorkTitle {
   readonly backend: BackendKind;
   /**
    * Set: every measurement gets an instance of its own with so many workers, handed over as soon as it is spawned
@@ -70,6 +78,11 @@ export interface Work {
   suits(proxy: string): boolean;
   measure(target: Target, run: RunContext): Promise<Omit<Sample, 'round'>>;
 }
+
+export type Work = ProxyWork | StandaloneWork;
+
+/** Samples by work, then proxy. */
+export type Results = ReadonlyMap<string, ReadonlyMap<string, readonly Sample[]>>;
 
 export interface RunContext {
   readonly seconds: number;

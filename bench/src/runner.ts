@@ -4,7 +4,7 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Instance } from './instance.js';
-import type { ProxyDefinition, RunContext, Sample, Work } from './model.js';
+import type { ProxyDefinition, ProxyWork, Results, RunContext, Sample, Work } from './model.js';
 import type { NativePrograms } from './native-build.js';
 
 const SETTLE_MS = 80;
@@ -17,9 +17,6 @@ export interface Plan {
   readonly programs: NativePrograms;
   report(line: string): void;
 }
-
-/** Samples by work, then proxy. */
-export type Results = ReadonlyMap<string, ReadonlyMap<string, readonly Sample[]>>;
 
 type Measurement = Omit<Sample, 'round'>;
 
@@ -35,7 +32,7 @@ function isDue(proxy: ProxyDefinition, round: number): boolean {
 
 export class Runner {
   readonly #plan: Plan;
-  readonly #results = new Map<string, Map<string, Sample[]>>();
+  readonly #results = new Map<string, ReadonlyMap<string, readonly Sample[]>>();
   /** Instances that serve all rounds of the present work, by proxy. */
   readonly #standing = new Map<string, Instance>();
 
@@ -44,12 +41,16 @@ export class Runner {
   }
 
   async run(): Promise<Results> {
-    for (const work of this.#plan.works) await this.#runWork(work);
+    for (const work of this.#plan.works) {
+      const startedMs = performance.now();
+      if ('runAlone' in work) this.#results.set(work.name, await work.runAlone());
+      else await this.#runWork(work);
+      this.#plan.report(`${work.name}: ${((performance.now() - startedMs) / 1_000).toFixed(0)} s`);
+    }
     return this.#results;
   }
 
-  async #runWork(work: Work): Promise<void> {
-    const startedMs = performance.now();
+  async #runWork(work: ProxyWork): Promise<void> {
     const suitable = this.#plan.proxies.filter((proxy) => work.suits(proxy.name));
     const results = new Map<string, Sample[]>(suitable.map((proxy) => [proxy.name, []]));
     this.#results.set(work.name, results);
@@ -67,11 +68,10 @@ export class Runner {
       for (const instance of this.#standing.values()) await instance.stop();
       this.#standing.clear();
     }
-    this.#plan.report(`${work.name}: ${((performance.now() - startedMs) / 1_000).toFixed(0)} s`);
   }
 
   /** A proxy that cannot be measured is an error of that round, not the end of the run. */
-  async #measureOrExplain(work: Work, proxy: ProxyDefinition, round: number): Promise<Measurement> {
+  async #measureOrExplain(work: ProxyWork, proxy: ProxyDefinition, round: number): Promise<Measurement> {
     try {
       return await this.#measure(work, proxy, round);
     } catch (error) {
@@ -83,7 +83,7 @@ export class Runner {
     }
   }
 
-  async #measure(work: Work, proxy: ProxyDefinition, round: number): Promise<Measurement> {
+  async #measure(work: ProxyWork, proxy: ProxyDefinition, round: number): Promise<Measurement> {
     const context = this.#context(round);
     if (work.fresh === undefined) return work.measure(await this.#standingInstance(work, proxy), context);
     const options = this.#instanceOptions(work, work.fresh.workers);
@@ -95,7 +95,7 @@ export class Runner {
     }
   }
 
-  async #standingInstance(work: Work, proxy: ProxyDefinition): Promise<Instance> {
+  async #standingInstance(work: ProxyWork, proxy: ProxyDefinition): Promise<Instance> {
     const standing = this.#standing.get(proxy.name);
     if (standing?.isRunning === true) return standing;
     if (standing !== undefined) {
@@ -108,9 +108,9 @@ export class Runner {
   }
 
   #instanceOptions(
-    work: Work,
+    work: ProxyWork,
     workers: number,
-  ): { backendProgram: string; backendKind: Work['backend']; workers: number } {
+  ): { backendProgram: string; backendKind: ProxyWork['backend']; workers: number } {
     return { backendProgram: this.#plan.programs.backend, backendKind: work.backend, workers };
   }
 

@@ -1,6 +1,5 @@
 /** Tables for the terminal and for Markdown. */
-import type { Column, Sample, Work } from './model.js';
-import type { Results } from './runner.js';
+import type { Column, Results, Sample, Work } from './model.js';
 import { medianOf, pairedRatio } from './statistics.js';
 
 export const RATIO_BASES = ['haproxy', 'nginx'] as const;

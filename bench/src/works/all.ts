@@ -1,5 +1,9 @@
 /** Every work, in the order of the report. */
 import type { Work } from '../model.js';
+import { balance } from './balance.js';
+import { http } from './http.js';
+import { idleMemory } from './idle-memory.js';
+import { startUp } from './start-up.js';
 import { trafficWorks } from './traffic.js';
 
-export const allWorks: readonly Work[] = [...trafficWorks];
+export const allWorks: readonly Work[] = [...trafficWorks, idleMemory, http, startUp, balance];

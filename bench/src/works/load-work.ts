@@ -1,6 +1,6 @@
 /** Works that are one run of the load generator per proxy and round. */
 import { cpuFigures, latencyFigures, memoryFigures, runLoad, type LoadOptions, type LoadReport } from '../load.js';
-import type { BackendKind, Column, RunContext, Work } from '../model.js';
+import type { BackendKind, Column, RunContext, ProxyWork } from '../model.js';
 
 const WARMUP_SECONDS = 0.2;
 
@@ -20,7 +20,7 @@ const countOfUnits = (report: LoadReport): ReturnType<NonNullable<LoadWork['amou
   units: report.units,
 });
 
-export function loadWork(work: LoadWork): Work {
+export function loadWork(work: LoadWork): ProxyWork {
   return {
     name: work.name,
     title: work.title,

@@ -1,5 +1,5 @@
 /** The works of the load generator: connections, messages, streams, latencies. */
-import type { RunContext, Work } from '../model.js';
+import type { RunContext, ProxyWork } from '../model.js';
 import { medianOf } from '../statistics.js';
 import { countedColumns, latencyOnlyColumns, loadWork, streamAmount, streamColumns } from './load-work.js';
 
@@ -18,7 +18,7 @@ function halfOfPeak(run: RunContext): number {
   return Math.round((peak ?? 2 * FALLBACK_RATE) / 2);
 }
 
-export const trafficWorks: readonly Work[] = [
+export const trafficWorks: readonly ProxyWork[] = [
   loadWork({
     name: 'connect',
     title: `connect + 64 B + 64 B back + close, ${CONNECTIONS_IN_FLIGHT} in flight`,
