@@ -1,0 +1,249 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { knownVariables, loadConfig } from '../../src/adapters/inbound/config/load-config.js';
+import type { ConfigInput, ConfigResult } from '../../src/adapters/inbound/config/load-config.js';
+import { UNAVAILABLE_FEATURES } from '../../src/adapters/inbound/config/unavailable-features.js';
+import type { ProxyConfig } from '../../src/application/proxy-config.js';
+
+type Input = Partial<ConfigInput>;
+
+function load(input: Input): ConfigResult {
+  return loadConfig({ env: {}, flags: {}, isDemo: false, host: { cpuCount: 3, isTerminal: false }, ...input });
+}
+
+function configOf(input: Input): ProxyConfig {
+  const result = load(input);
+  assert.ok(result.isValid, result.isValid ? '' : result.problems.join('\n'));
+  return result.config;
+}
+
+function problemsOf(input: Input): readonly string[] {
+  const result = load(input);
+  assert.ok(!result.isValid, 'the configuration was accepted');
+  return result.problems;
+}
+
+describe('loadConfig', () => {
+  it('gives the documented defaults to an empty environment', () => {
+    assert.deepEqual(configOf({}), {
+      listen: [{ address: '0.0.0.0', port: 8080 }],
+      dbPath: 'routing.db',
+      dbReloadSecs: 5,
+      region: 'sa',
+      geoipPath: null,
+      bindingTtlSecs: 600,
+      bindingGcIntervalSecs: 60,
+      maxBindings: 262_144,
+      maxBackends: 16_384,
+      workers: 3,
+      accept: 'handoff',
+      maxConnections: 10_000,
+      listenBacklog: 4096,
+      connectTimeoutMs: 5000,
+      connectRetries: 2,
+      idleTimeoutSecs: 3600,
+      halfCloseTimeoutSecs: 30,
+      maxLifetimeSecs: 0,
+      shutdownTimeoutSecs: 30,
+      isSpliceEnabled: true,
+      maxPipes: 512,
+      logLevel: 'info',
+      logFormat: 'json',
+      isDemo: false,
+    });
+  });
+
+  it('reads every variable', () => {
+    const env = {
+      EDGEPROXY_LISTEN_ADDR: '127.0.0.1:0,[::1]:443',
+      EDGEPROXY_DB_PATH: '/srv/routes.db',
+      EDGEPROXY_DB_RELOAD_SECS: '0.05',
+      EDGEPROXY_REGION: 'eu-west.1',
+      EDGEPROXY_GEOIP_PATH: '/srv/GeoLite2-City.mmdb',
+      EDGEPROXY_BINDING_TTL_SECS: '1.5',
+      EDGEPROXY_BINDING_GC_INTERVAL_SECS: '0.25',
+      EDGEPROXY_MAX_BINDINGS: '1024',
+      EDGEPROXY_MAX_BACKENDS: '65535',
+      EDGEPROXY_WORKERS: '128',
+      EDGEPROXY_ACCEPT: 'reuseport',
+      EDGEPROXY_MAX_CONNECTIONS: '1',
+      EDGEPROXY_LISTEN_BACKLOG: '16',
+      EDGEPROXY_CONNECT_TIMEOUT_MS: '100',
+      EDGEPROXY_CONNECT_RETRIES: '0',
+      EDGEPROXY_IDLE_TIMEOUT_SECS: '0.5',
+      EDGEPROXY_HALF_CLOSE_TIMEOUT_SECS: '0',
+      EDGEPROXY_MAX_LIFETIME_SECS: '86400',
+      EDGEPROXY_SHUTDOWN_TIMEOUT_SECS: '0.001',
+      EDGEPROXY_SPLICE: 'off',
+      EDGEPROXY_MAX_PIPES: '0',
+      EDGEPROXY_LOG_LEVEL: 'warn',
+      EDGEPROXY_LOG_FORMAT: 'pretty',
+    };
+    assert.deepEqual(configOf({ env }), {
+      listen: [
+        { address: '127.0.0.1', port: 0 },
+        { address: '::1', port: 443 },
+      ],
+      dbPath: '/srv/routes.db',
+      dbReloadSecs: 0.05,
+      region: 'eu-west.1',
+      geoipPath: '/srv/GeoLite2-City.mmdb',
+      bindingTtlSecs: 1.5,
+      bindingGcIntervalSecs: 0.25,
+      maxBindings: 1024,
+      maxBackends: 65_535,
+      workers: 128,
+      accept: 'reuseport',
+      maxConnections: 1,
+      listenBacklog: 16,
+      connectTimeoutMs: 100,
+      connectRetries: 0,
+      idleTimeoutSecs: 0.5,
+      halfCloseTimeoutSecs: 0,
+      maxLifetimeSecs: 86_400,
+      shutdownTimeoutSecs: 0.001,
+      isSpliceEnabled: false,
+      maxPipes: 0,
+      logLevel: 'warn',
+      logFormat: 'pretty',
+      isDemo: false,
+    });
+  });
+
+  it('puts a flag before the variable and the variable before the default', () => {
+    const env = { EDGEPROXY_REGION: 'us', EDGEPROXY_DB_PATH: 'env.db' };
+    const config = configOf({ env, flags: { region: 'ap' } });
+    assert.deepEqual([config.region, config.dbPath, config.accept], ['ap', 'env.db', 'handoff']);
+  });
+
+  it('counts an empty variable as unset and an empty flag as wrong', () => {
+    assert.equal(configOf({ env: { EDGEPROXY_REGION: '', EDGEPROXY_RATE_LIMIT_ENABLED: '' } }).region, 'sa');
+    assert.match(problemsOf({ flags: { region: '' } }).join(), /^--region: "" is not valid; expected /);
+  });
+
+  it('names the variable or the flag that holds a wrong value', () => {
+    const flags = { workers: 'many' };
+    assert.deepEqual(problemsOf({ flags }), ['--workers: "many" is not valid; expected a whole number from 1 to 128']);
+    const env = { EDGEPROXY_WORKERS: '0' };
+    assert.deepEqual(problemsOf({ env }), [
+      'EDGEPROXY_WORKERS: "0" is not valid; expected a whole number from 1 to 128',
+    ]);
+  });
+
+  it('reports all problems at once', () => {
+    const env = { EDGEPROXY_ACCEPT: 'both', EDGEPROXY_LISTEN_ADDR: '8080', EDGEPROXY_TLS_ENABLED: 'true' };
+    const named = problemsOf({ env }).map((problem) => problem.split(':')[0]);
+    assert.deepEqual(named, ['EDGEPROXY_LISTEN_ADDR', 'EDGEPROXY_ACCEPT', 'EDGEPROXY_TLS_ENABLED']);
+  });
+
+  it('shows a hostile value escaped and shortened', () => {
+    const [problem = ''] = problemsOf({ env: { EDGEPROXY_REGION: `\x1b[2J\u202e"${'x'.repeat(5000)}` } });
+    assert.ok(problem.startsWith('EDGEPROXY_REGION: "\\u{1b}[2J\\u{202e}\\"xxx'), problem);
+    assert.ok(problem.length < 250, problem);
+  });
+
+  it('refuses what only resembles a number', () => {
+    for (const text of [
+      '1.5',
+      '0x10',
+      ' 4',
+      '4 ',
+      '-1',
+      '+4',
+      '1e2',
+      '08',
+      '1_0',
+      '٤',
+      '129',
+      '9'.repeat(400),
+      'NaN',
+    ]) {
+      assert.equal(problemsOf({ env: { EDGEPROXY_WORKERS: text } }).length, 1, text);
+    }
+    for (const text of ['-0.5', '.5', '5.', '1.0001', '1e3', 'Infinity', '5s', '1,5']) {
+      assert.equal(problemsOf({ env: { EDGEPROXY_IDLE_TIMEOUT_SECS: text } }).length, 1, text);
+    }
+  });
+
+  it('refuses file names with surrounding blanks or line breaks, which are quoting errors', () => {
+    for (const text of [' routing.db', 'routing.db ', 'routing.db\n', 'a\0b']) {
+      assert.equal(problemsOf({ env: { EDGEPROXY_DB_PATH: text } }).length, 1, JSON.stringify(text));
+    }
+    assert.equal(configOf({ env: { EDGEPROXY_DB_PATH: 'my routes.db' } }).dbPath, 'my routes.db');
+  });
+
+  it('takes the usual spellings of on and off', () => {
+    for (const text of ['on', 'true', 'YES', '1']) {
+      assert.equal(configOf({ env: { EDGEPROXY_SPLICE: text } }).isSpliceEnabled, true);
+    }
+    for (const text of ['off', 'False', 'no', '0']) {
+      assert.equal(configOf({ env: { EDGEPROXY_SPLICE: text } }).isSpliceEnabled, false);
+    }
+  });
+
+  it('logs prettily on a terminal unless told otherwise', () => {
+    const host = { cpuCount: 1, isTerminal: true };
+    assert.equal(configOf({ host }).logFormat, 'pretty');
+    assert.equal(configOf({ host, env: { EDGEPROXY_LOG_FORMAT: 'json' } }).logFormat, 'json');
+  });
+
+  it('keeps the default number of workers within what the shared region can hold', () => {
+    assert.equal(configOf({ host: { cpuCount: 512, isTerminal: false } }).workers, 128);
+    assert.equal(configOf({ host: { cpuCount: 0, isTerminal: false } }).workers, 1);
+  });
+
+  it('lowers the log level to debug where DEBUG is set, unless a flag names one', () => {
+    const env = { EDGEPROXY_DEBUG: '1', EDGEPROXY_LOG_LEVEL: 'error' };
+    assert.equal(configOf({ env }).logLevel, 'debug');
+    assert.equal(configOf({ env, flags: { logLevel: 'warn' } }).logLevel, 'warn');
+    assert.equal(configOf({ env: { EDGEPROXY_DEBUG: 'proxy:*' } }).logLevel, 'debug');
+    assert.equal(configOf({ env: { ...env, EDGEPROXY_DEBUG: '0' } }).logLevel, 'error');
+    assert.equal(configOf({ env: { ...env, EDGEPROXY_DEBUG: '' } }).logLevel, 'error');
+  });
+
+  it('freezes what it hands out', () => {
+    const config = configOf({});
+    assert.ok(Object.isFrozen(config) && Object.isFrozen(config.listen) && Object.isFrozen(config.listen[0]));
+  });
+});
+
+describe('what this version does not have', () => {
+  for (const { variable, parameters, isNumber } of UNAVAILABLE_FEATURES) {
+    const [on, off] = isNumber === true ? ['5', '0'] : ['true', 'false'];
+
+    it(`refuses ${variable}=${on}, accepts ${off} and its parameters`, () => {
+      assert.match(
+        problemsOf({ env: { [variable]: on } }).join(),
+        new RegExp(`^${variable}: .* is not available in this`),
+      );
+      assert.match(
+        problemsOf({ env: { [variable]: 'perhaps' } }).join(),
+        new RegExp(`^${variable}: "perhaps" is not valid`),
+      );
+      const env = Object.fromEntries(parameters.map((name) => [`EDGEPROXY_${name}`, 'anything']));
+      assert.deepEqual(load({ env: { ...env, [variable]: off } }).warnings, []);
+      configOf({ env: { ...env, [variable]: off } });
+    });
+  }
+});
+
+describe('unknown variables', () => {
+  it('are warned of, with the name that was probably meant', () => {
+    const { warnings } = load({ env: { EDGEPROXY_WORKRES: '4' } });
+    assert.deepEqual(warnings, ['"EDGEPROXY_WORKRES" is not a known variable; did you mean EDGEPROXY_WORKERS?']);
+  });
+
+  it('are named without advice where nothing is near, and never with their value', () => {
+    const { warnings } = load({ env: { EDGEPROXY_KUBERNETES_SECRET_THING: 'hunter2' } });
+    assert.deepEqual(warnings, ['"EDGEPROXY_KUBERNETES_SECRET_THING" is not a known variable']);
+  });
+
+  it('do not keep the proxy from starting, and other prefixes are none of its business', () => {
+    configOf({ env: { EDGEPROXY_LATER: '1' } });
+    assert.deepEqual(load({ env: { PATH: '/bin', WORKERS: 'x' } }).warnings, []);
+  });
+
+  it('cannot be two settings under one name', () => {
+    assert.equal(new Set(knownVariables()).size, knownVariables().length);
+  });
+});
