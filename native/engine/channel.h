@@ -33,6 +33,7 @@ struct Message {
   uint32_t count = 0;  // sockets used
   HandedSocket sockets[kMessageDescriptors];
   // Set by Receive where the process had no descriptor left for all of them: the kernel has closed the missing ones.
+  // `count` stays what was sent; the sockets that are missing are the last ones, and their `fd` is not open.
   bool is_truncated = false;
 };
 
@@ -40,7 +41,8 @@ struct Message {
 int MakeChannel(UniqueFd& primary_end, UniqueFd& worker_end);
 
 // Both return 0 or an errno; EAGAIN means full (Send; also for ETOOMANYREFS and ENOBUFS) or empty (Receive), and Receive
-// gives EPIPE at the end of the stream. Send leaves the descriptors with the caller.
+// gives EPIPE at the end of the stream and EBADMSG for a message that is not one of ours (it is consumed, its descriptors
+// are closed). Receive closes what `message` held before. Send leaves the descriptors with the caller.
 int SendMessage(int channel, const Message& message);
 int ReceiveMessage(int channel, Message& message);
 
