@@ -1,0 +1,168 @@
+#include "acceptor_binding.h"
+
+#include "argument_reader.h"
+#include "exports.h"
+#include "native_error.h"
+#include "option_reader.h"
+
+namespace edgeproxy {
+
+namespace {
+
+// Waiting longer than this for connections to gather would be felt by clients.
+constexpr uint32_t kMaxCoalesceMicros = 10'000;
+
+// Whether every worker's block lies within the region; IsValid has seen the header.
+bool HasWorkers(const RegionView& view, const SharedBytes& region) {
+  const auto* end = static_cast<const unsigned char*>(region.data) + region.length;
+  return view.header().workers > 0 && reinterpret_cast<const unsigned char*>(&view.worker(view.header().workers)) <= end;
+}
+
+}  // namespace
+
+void RegisterAcceptor(Napi::Env env, Napi::Object exports) { exports.Set("Acceptor", AcceptorBinding::Define(env)); }
+
+Napi::Function AcceptorBinding::Define(Napi::Env env) {
+  return DefineClass(env, "Acceptor",
+                     {InstanceMethod<&AcceptorBinding::AddListener>("addListener"),
+                      InstanceMethod<&AcceptorBinding::RemoveListener>("removeListener"),
+                      InstanceMethod<&AcceptorBinding::WorkerUp>("workerUp"),
+                      InstanceMethod<&AcceptorBinding::WorkerDown>("workerDown"),
+                      InstanceMethod<&AcceptorBinding::Stop>("stop"),
+                      InstanceMethod<&AcceptorBinding::Stats>("stats"),
+                      InstanceMethod<&AcceptorBinding::Close>("close")});
+}
+
+AcceptorBinding::AcceptorBinding(const Napi::CallbackInfo& info) : Napi::ObjectWrap<AcceptorBinding>(info) {
+  const Napi::Env env = info.Env();
+  if (!info[0].IsObject()) {
+    ThrowTypeError(env, "Acceptor: expected an object of options");
+    return;
+  }
+  OptionReader reader(env, info[0].As<Napi::Object>());
+  region_ = reader.Shared("region");
+  const uint32_t hash = reader.Hash("layoutHash");
+  const uint32_t max_connections = reader.Uint("maxConnectionsPerWorker");
+  const uint32_t coalesce_micros = reader.Uint("coalesceMicros");
+  if (reader.HasFailed()) return;
+
+  const RegionView view(region_.data);
+  if (!view.IsValid(region_.length, hash) || !HasWorkers(view, region_)) {
+    ThrowTypeError(env, "Acceptor: region: not a control region of this build");
+  } else if (max_connections == 0 || max_connections > INT32_MAX || coalesce_micros > kMaxCoalesceMicros) {
+    ThrowTypeError(env, "Acceptor: maxConnectionsPerWorker or coalesceMicros out of range");
+  } else {
+    workers_ = view.header().workers;
+    Start(env, {view, static_cast<int32_t>(max_connections), coalesce_micros});
+  }
+}
+
+AcceptorBinding::~AcceptorBinding() { CloseNow(); }
+
+void AcceptorBinding::Start(Napi::Env env, const AcceptorOptions& options) {
+  if (!promises_.Open(env, "EdgeproxyAcceptor")) {
+    ThrowTypeError(env, "Acceptor: this environment is ending");
+    return;
+  }
+  acceptor_ = std::make_unique<Acceptor>(options, static_cast<AcceptorObserver&>(*this));
+  const SystemError error = acceptor_->Start();
+  if (error.is_set()) {
+    ThrowNativeError(env, error);
+    return;
+  }
+  is_open_ = true;
+  // After the board's own hook, so that it runs before it: the thread ends while the board still takes calls.
+  napi_add_env_cleanup_hook(env, OnEnvironmentExit, this);
+}
+
+void AcceptorBinding::OnDone(uint64_t ticket) { promises_.Fulfil(ticket); }
+
+void AcceptorBinding::OnEnvironmentExit(void* self) { static_cast<AcceptorBinding*>(self)->CloseNow(); }
+
+void AcceptorBinding::CloseNow() {
+  if (!is_open_) return;
+  is_open_ = false;
+  napi_remove_env_cleanup_hook(Env(), OnEnvironmentExit, this);
+  acceptor_->Close();
+  promises_.Close();
+  region_ = {};
+}
+
+Napi::Value AcceptorBinding::Finish(Napi::Env env, const SystemError& error) {
+  if (error.is_set()) ThrowNativeError(env, error);
+  return env.Undefined();
+}
+
+// Fulfilled when the thread has done what `ask` asks of it; rejected where it cannot be asked.
+template <typename Ask>
+Napi::Value AcceptorBinding::Promise(Napi::Env env, Ask ask) {
+  if (!is_open_) {
+    const Napi::Promise::Deferred deferred(env);
+    deferred.Reject(MakeNativeError(env, {ESHUTDOWN, "acceptor"}).Value());
+    return deferred.Promise();
+  }
+  uint64_t ticket = 0;
+  const Napi::Promise promise = promises_.Add(env, ticket);
+  const SystemError error = ask(ticket);
+  if (error.is_set()) promises_.Reject(env, ticket, MakeNativeError(env, error));
+  return promise;
+}
+
+Napi::Value AcceptorBinding::AddListener(const Napi::CallbackInfo& info) {
+  ArgumentReader arguments(info);
+  const uint32_t id = arguments.Uint(0, "listenerId");
+  const int fd = arguments.Descriptor(1, "fd");
+  if (arguments.HasFailed()) return info.Env().Undefined();
+  return Finish(info.Env(), acceptor_->AddListener(id, fd));
+}
+
+Napi::Value AcceptorBinding::RemoveListener(const Napi::CallbackInfo& info) {
+  ArgumentReader arguments(info);
+  const int fd = arguments.Descriptor(0, "fd");
+  if (arguments.HasFailed()) return info.Env().Undefined();
+  return Finish(info.Env(), acceptor_->RemoveListener(fd));
+}
+
+Napi::Value AcceptorBinding::WorkerUp(const Napi::CallbackInfo& info) {
+  ArgumentReader arguments(info);
+  const auto index = static_cast<uint32_t>(arguments.Whole(0, "index", 0, workers_ - 1));
+  const int primary_end = arguments.Descriptor(1, "primaryEnd");
+  const int worker_end = arguments.Descriptor(2, "workerEnd");
+  if (arguments.HasFailed()) return info.Env().Undefined();
+  return Finish(info.Env(), acceptor_->WorkerUp(index, primary_end, worker_end));
+}
+
+Napi::Value AcceptorBinding::WorkerDown(const Napi::CallbackInfo& info) {
+  ArgumentReader arguments(info);
+  const auto index = static_cast<uint32_t>(arguments.Whole(0, "index", 0, workers_ - 1));
+  if (arguments.HasFailed()) return info.Env().Undefined();
+  return Promise(info.Env(), [&](uint64_t ticket) { return acceptor_->WorkerDown(index, ticket); });
+}
+
+Napi::Value AcceptorBinding::Stop(const Napi::CallbackInfo& info) {
+  return Promise(info.Env(), [&](uint64_t ticket) { return acceptor_->Stop(ticket); });
+}
+
+Napi::Value AcceptorBinding::Stats(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  const AcceptorStats& stats = acceptor_->stats();
+  Napi::Object result = Napi::Object::New(env);
+  const auto set = [&](const char* name, const std::atomic<uint64_t>& count) {
+    result.Set(name, Napi::Number::New(env, static_cast<double>(count.load(std::memory_order_relaxed))));
+  };
+  set("accepted", stats.accepted);
+  set("handed", stats.handed);
+  set("recovered", stats.recovered);
+  set("lost", stats.lost);
+  set("pausedForDescriptors", stats.paused_for_descriptors);
+  set("rested", stats.rested);
+  set("brokenListeners", stats.broken_listeners);
+  return result;
+}
+
+Napi::Value AcceptorBinding::Close(const Napi::CallbackInfo& info) {
+  CloseNow();
+  return info.Env().Undefined();
+}
+
+}  // namespace edgeproxy

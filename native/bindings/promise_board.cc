@@ -1,0 +1,78 @@
+#include "promise_board.h"
+
+#include <unordered_map>
+#include <utility>
+
+namespace edgeproxy {
+
+// Touched on the loop's thread alone.
+struct PromiseBoard::Waiting {
+  napi_threadsafe_function function = nullptr;
+  std::unordered_map<uint64_t, Napi::Promise::Deferred> deferred;
+  uint64_t last_ticket = 0;
+
+  void Forget(napi_env env, uint64_t ticket) {
+    deferred.erase(ticket);
+    if (deferred.empty() && function != nullptr) napi_unref_threadsafe_function(env, function);
+  }
+};
+
+// Tickets travel as the data pointer of a call: nothing to allocate, nothing to free where the environment is gone.
+static_assert(sizeof(void*) >= sizeof(uint64_t));
+
+bool PromiseBoard::Open(Napi::Env env, const char* name) {
+  auto* waiting = new Waiting;
+  // Unbounded, yet it never holds more calls than there are promises.
+  const napi_status status =
+      napi_create_threadsafe_function(env, nullptr, nullptr, Napi::String::New(env, name), 0, 1, waiting, Finalize,
+                                      waiting, Deliver, &waiting->function);
+  if (status != napi_ok) {
+    delete waiting;
+    return false;
+  }
+  waiting_ = waiting;
+  function_ = waiting->function;
+  napi_unref_threadsafe_function(env, function_);
+  return true;
+}
+
+Napi::Promise PromiseBoard::Add(Napi::Env env, uint64_t& ticket) {
+  if (waiting_->deferred.empty()) napi_ref_threadsafe_function(env, function_);
+  ticket = ++waiting_->last_ticket;
+  const Napi::Promise::Deferred deferred(env);
+  waiting_->deferred.emplace(ticket, deferred);
+  return deferred.Promise();
+}
+
+void PromiseBoard::Fulfil(uint64_t ticket) {
+  napi_call_threadsafe_function(function_, reinterpret_cast<void*>(ticket), napi_tsfn_nonblocking);
+}
+
+void PromiseBoard::Reject(Napi::Env env, uint64_t ticket, Napi::Error reason) {
+  const auto found = waiting_->deferred.find(ticket);
+  if (found == waiting_->deferred.end()) return;
+  found->second.Reject(reason.Value());
+  waiting_->Forget(env, ticket);
+}
+
+void PromiseBoard::Deliver(napi_env env, napi_value, void* context, void* data) {
+  // The environment is ending, and `context` may be gone already.
+  if (env == nullptr) return;
+  auto* waiting = static_cast<Waiting*>(context);
+  const auto ticket = reinterpret_cast<uint64_t>(data);
+  const auto found = waiting->deferred.find(ticket);
+  if (found == waiting->deferred.end()) return;
+  found->second.Resolve(Napi::Env(env).Undefined());
+  waiting->Forget(env, ticket);
+}
+
+void PromiseBoard::Finalize(napi_env, void* waiting, void*) { delete static_cast<Waiting*>(waiting); }
+
+void PromiseBoard::Close() {
+  const napi_threadsafe_function function = std::exchange(function_, nullptr);
+  if (function == nullptr) return;
+  std::exchange(waiting_, nullptr)->function = nullptr;
+  napi_release_threadsafe_function(function, napi_tsfn_release);
+}
+
+}  // namespace edgeproxy

@@ -1,0 +1,48 @@
+// A thread of the primary that owns listening sockets and gives each connection to the worker with the fewest.
+//
+// All methods belong to one thread, the caller's, and all but Close return at once. Descriptors given are duplicated: the
+// caller keeps its own. Methods with a ticket tell the observer when they are done, also where Close overtakes them.
+#pragma once
+
+#include <pthread.h>
+
+#include <cstdint>
+
+#include "acceptor_loop.h"
+#include "system_error.h"
+
+namespace edgeproxy {
+
+class Acceptor {
+ public:
+  // Both `options.region`'s memory and `observer` must outlive Close.
+  Acceptor(const AcceptorOptions& options, AcceptorObserver& observer);
+  ~Acceptor() { Close(); }
+  Acceptor(const Acceptor&) = delete;
+  Acceptor& operator=(const Acceptor&) = delete;
+
+  // Each fails with ESHUTDOWN before Start and after Close, and with EAGAIN where too many commands wait.
+  SystemError Start();
+  SystemError AddListener(uint32_t id, int fd);
+  SystemError RemoveListener(int fd);
+  SystemError WorkerUp(uint32_t index, int primary_end, int worker_end);
+  SystemError WorkerDown(uint32_t index, uint64_t ticket);
+  SystemError Stop(uint64_t ticket);
+
+  // Carries out what was asked before, then ends and joins the thread; idempotent.
+  void Close();
+
+  const AcceptorStats& stats() const { return stats_; }
+
+ private:
+  static void* RunThread(void* self);
+  SystemError Push(AcceptorCommand command);
+
+  AcceptorStats stats_;
+  AcceptorQueue commands_;
+  AcceptorLoop loop_;
+  pthread_t thread_{};
+  bool is_running_ = false;
+};
+
+}  // namespace edgeproxy
