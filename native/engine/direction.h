@@ -1,0 +1,86 @@
+// One direction of a relay: bytes from a source socket to a sink socket, copied or spliced.
+//
+// Small reads are copied through one buffer of the process, so an idle connection holds no memory. A direction whose
+// reads keep filling the buffer moves to splice through a pooled pipe, and short splices send it back: splice on small
+// messages costs more than copying them. What the sink does not take waits in `pending` (copy) or in the pipe (splice),
+// and nothing more is read until it is gone: back-pressure is the kernel's.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+
+#include "pipe_pool.h"
+
+namespace edgeproxy {
+
+// A socket of the relay and what its edge-triggered events have told of it.
+struct Endpoint {
+  UniqueFd fd;
+  bool is_readable = false;
+  bool is_writable = false;
+  // The peer has sent FIN or RST: read until the end, for no further edge may come.
+  bool has_hung_up = false;
+};
+
+// What all directions of a worker share. Not owned.
+struct PumpContext {
+  char* copy_buffer;
+  PipePool* pipes;
+  bool is_splice_enabled;
+  uint64_t now_ms;
+  std::atomic<uint64_t>* splice_fallbacks;
+  // Bytes that wait in `pending` of all directions, and its gauge in shared memory.
+  uint64_t pending_bytes;
+};
+
+constexpr uint32_t kCopyBufferBytes = 256 << 10;
+
+enum class PumpOutcome : uint8_t {
+  kWaiting,       // for an edge of either socket
+  kAgain,         // used up its turn; call again after the others
+  kFinished,      // the source has ended and all its bytes are delivered
+  kSourceFailed,  // reset or another error on the source
+  kSinkFailed,    // reset or another error on the sink
+};
+
+class Direction {
+ public:
+  Direction() = default;
+  Direction(const Direction&) = delete;
+  Direction& operator=(const Direction&) = delete;
+
+  // Moves what can be moved now; adds the bytes delivered to `delivered`. Never blocks.
+  PumpOutcome Pump(Endpoint& source, Endpoint& sink, PumpContext& context, uint64_t& delivered);
+
+  bool is_finished() const { return is_finished_; }
+  // Gives back what it holds and starts anew; bytes on their way are lost.
+  void Reset(PumpContext& context);
+
+ private:
+  enum class Step : uint8_t { kGoOn, kBlocked, kSourceFailed, kSinkFailed };
+
+  bool HasUndelivered() const { return pending_bytes_ != 0 || pipe_bytes_ != 0; }
+  Step Flush(Endpoint& sink, PumpContext& context, uint64_t& delivered);
+  Step FlushPending(Endpoint& sink, PumpContext& context, uint64_t& delivered);
+  Step FlushPipe(Endpoint& sink, PumpContext& context, uint64_t& delivered);
+  Step Copy(Endpoint& source, Endpoint& sink, PumpContext& context, uint64_t& delivered);
+  Step FillPipe(Endpoint& source, PumpContext& context);
+  bool Keep(const char* bytes, size_t size, PumpContext& context);
+  void StopSplicing() {
+    is_splicing_ = false;
+    streak_ = 0;
+  }
+
+  char* pending_ = nullptr;
+  uint32_t pending_at_ = 0;
+  uint32_t pending_bytes_ = 0;
+  Pipe* pipe_ = nullptr;
+  uint32_t pipe_bytes_ = 0;
+  // Full reads in a row while copying, short splices in a row while splicing.
+  uint8_t streak_ = 0;
+  bool is_splicing_ = false;
+  bool has_source_ended_ = false;
+  bool is_finished_ = false;
+};
+
+}  // namespace edgeproxy
