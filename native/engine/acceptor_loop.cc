@@ -14,10 +14,6 @@ constexpr int64_t kMillisecondNs = 1'000'000;
 // One round fills at most one message: a longer one would keep its first connection waiting for its last.
 constexpr uint32_t kRoundSockets = kMessageDescriptors;
 
-// From 4 connections per millisecond on, a wake-up of a worker for each costs more than the wait for a few.
-constexpr uint64_t kBusyWindowNs = kMillisecondNs;
-constexpr uint32_t kBusyConnections = 4;
-
 // A place that a worker frees is not announced: it is looked for this often, and only while all are full.
 constexpr int64_t kPollNs = 2 * kMillisecondNs;
 constexpr int64_t kDescriptorPauseNs = 20 * kMillisecondNs;
@@ -40,8 +36,7 @@ AcceptorLoop::AcceptorLoop(const AcceptorOptions& options, AcceptorQueue& comman
       commands_(commands),
       observer_(observer),
       stats_(stats),
-      workers_(options.region, options.max_connections_per_worker),
-      rate_(kBusyWindowNs, kBusyConnections) {}
+      workers_(options.region, options.max_connections_per_worker) {}
 
 SystemError AcceptorLoop::Open() { return listeners_.Open(commands_.wake_fd()); }
 
@@ -77,26 +72,35 @@ int64_t AcceptorLoop::RestNs() {
 void AcceptorLoop::WaitAndAccept() {
   if (listeners_.Wait(-1)) RunCommands();
   if (!listeners_.has_ready()) return;
-  if (rate_.IsBusy(NowNs())) WaitForCommands(int64_t{options_.coalesce_micros} * 1000);
-  AcceptRound();
+  if (!coalescing_.ShouldGather(NowNs())) {
+    AcceptRound();
+    return;
+  }
+  WaitForCommands(int64_t{options_.coalesce_micros} * 1000);
+  const WorkerSet::Dispatched dispatched = AcceptRound();
+  coalescing_.NoteGathered(dispatched.sockets, dispatched.messages);
 }
 
-void AcceptorLoop::AcceptRound() {
+WorkerSet::Dispatched AcceptorLoop::AcceptRound() {
   const size_t before = held_.size();
   const ListenerSet::Outcome outcome = listeners_.Accept(workers_.Room(kRoundSockets), held_);
   const auto accepted = static_cast<uint32_t>(held_.size() - before);
   const uint64_t now_ns = NowNs();
-  rate_.Note(now_ns, accepted);
+  coalescing_.NoteAccepted(now_ns, accepted);
   Add(stats_.accepted, accepted);
   stats_.broken_listeners.store(listeners_.broken(), std::memory_order_relaxed);
   if (outcome == ListenerSet::Outcome::kPause) {
     paused_until_ns_ = now_ns + kDescriptorPauseNs;
     Add(stats_.paused_for_descriptors, 1);
   }
-  HandOn();
+  return HandOn();
 }
 
-void AcceptorLoop::HandOn() { Add(stats_.handed, workers_.Dispatch(held_)); }
+WorkerSet::Dispatched AcceptorLoop::HandOn() {
+  const WorkerSet::Dispatched dispatched = workers_.Dispatch(held_);
+  Add(stats_.handed, dispatched.sockets);
+  return dispatched;
+}
 
 // Whether commands wait.
 bool AcceptorLoop::WaitForCommands(int64_t timeout_ns) {

@@ -10,7 +10,7 @@
 #include <cstdint>
 #include <vector>
 
-#include "arrival_rate.h"
+#include "coalesce_policy.h"
 #include "command_queue.h"
 #include "listener_set.h"
 #include "shared_layout.h"
@@ -75,8 +75,8 @@ class AcceptorLoop {
   // How long to wait for commands alone before accepting; 0: accept now, -1: until a command comes.
   int64_t RestNs();
   void WaitAndAccept();
-  void AcceptRound();
-  void HandOn();
+  WorkerSet::Dispatched AcceptRound();
+  WorkerSet::Dispatched HandOn();
 
   bool WaitForCommands(int64_t timeout_ns);
   void RunCommands();
@@ -94,7 +94,7 @@ class AcceptorLoop {
   ListenerSet listeners_;
   HeldSockets held_;
   std::vector<AcceptorCommand> taken_;
-  ArrivalRate rate_;
+  CoalescePolicy coalescing_;
   uint64_t paused_until_ns_ = 0;
   bool is_resting_ = false;
   bool is_open_ = true;

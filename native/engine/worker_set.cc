@@ -53,12 +53,12 @@ uint32_t WorkerSet::Room(uint32_t limit) const {
   return static_cast<uint32_t>(std::min<int64_t>(room, limit));
 }
 
-uint32_t WorkerSet::Dispatch(HeldSockets& held) {
-  handed_ = 0;
+WorkerSet::Dispatched WorkerSet::Dispatch(HeldSockets& held) {
+  dispatched_ = {};
   candidates_ = live_;
   // Each pass that is refused takes at least one candidate out, so this ends.
   while (!held.empty() && Pass(held)) continue;
-  return handed_;
+  return dispatched_;
 }
 
 bool WorkerSet::Pass(HeldSockets& held) {
@@ -106,7 +106,8 @@ bool WorkerSet::Flush(uint32_t index) {
   const uint32_t count = std::exchange(batch.count, 0);
   if (is_sent) {
     for (uint32_t i = 0; i < count; i++) batch.sockets[i].fd.Reset();
-    handed_ += count;
+    dispatched_.sockets += count;
+    dispatched_.messages++;
     return true;
   }
   Active(index).fetch_sub(static_cast<int32_t>(count), std::memory_order_relaxed);

@@ -27,8 +27,11 @@ class WorkerSet {
   void Down(uint32_t index, HeldSockets& held);
 
   // Gives each socket to the live worker with the fewest connections; what nobody can take now stays in `held`.
-  // Returns how many were handed on.
-  uint32_t Dispatch(HeldSockets& held);
+  struct Dispatched {
+    uint32_t sockets = 0;
+    uint32_t messages = 0;
+  };
+  Dispatched Dispatch(HeldSockets& held);
 
   // How many sockets the live workers may still get, at most `limit`.
   uint32_t Room(uint32_t limit) const;
@@ -59,7 +62,7 @@ class WorkerSet {
   std::vector<uint32_t> candidates_;
   // Where the next search begins, so that equals take turns.
   uint32_t turn_ = 0;
-  uint32_t handed_ = 0;
+  Dispatched dispatched_;
   HeldSockets refused_;
   uint64_t recovered_ = 0;
   uint64_t lost_ = 0;

@@ -1,0 +1,48 @@
+// When to let connections gather before they are accepted, so that one wake-up of a worker serves several.
+//
+// Two conditions: connections have been arriving quickly (counted in fixed windows of time, the current one and the one
+// before it), and gathering pays. A single client that connects again and again arrives quickly too, but waiting only
+// makes it slower; where a wait brought no message with two sockets, the next rounds go without.
+#pragma once
+
+#include <cstdint>
+
+namespace edgeproxy {
+
+class CoalescePolicy {
+ public:
+  static constexpr uint64_t kWindowNs = 1'000'000;
+  static constexpr uint32_t kBusyConnections = 4;
+  static constexpr uint32_t kRoundsWithout = 32;
+
+  // Asked once per round, before accepting.
+  bool ShouldGather(uint64_t now_ns) {
+    Roll(now_ns);
+    if (current_ < kBusyConnections && previous_ < kBusyConnections) return false;
+    if (rounds_without_ == 0) return true;
+    rounds_without_--;
+    return false;
+  }
+  void NoteAccepted(uint64_t now_ns, uint32_t connections) {
+    Roll(now_ns);
+    current_ += connections;
+  }
+  // What a round that gathered came to.
+  void NoteGathered(uint32_t sockets, uint32_t messages) { rounds_without_ = sockets > messages ? 0 : kRoundsWithout; }
+
+ private:
+  void Roll(uint64_t now_ns) {
+    const uint64_t window = now_ns / kWindowNs;
+    if (window == window_) return;
+    previous_ = window == window_ + 1 ? current_ : 0;
+    current_ = 0;
+    window_ = window;
+  }
+
+  uint64_t window_ = 0;
+  uint32_t current_ = 0;
+  uint32_t previous_ = 0;
+  uint32_t rounds_without_ = 0;
+};
+
+}  // namespace edgeproxy
