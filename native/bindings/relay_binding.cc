@@ -134,7 +134,7 @@ void RelayBinding::OnBatch(uint32_t count, uint32_t now_secs) {
   *clock_data_ = static_cast<int32_t>(now_secs);
   // Should JavaScript throw, every client of the batch is rejected rather than sent to a leftover of the last one.
   for (uint32_t i = 0; i < count; i++) responses_data_[i].slot = -1;
-  on_batch_.MakeCallback(env.Undefined(), {Napi::Number::New(env, count)}, *async_context_);
+  on_batch_.MakeCallback(env.Global(), {Napi::Number::New(env, count)}, *async_context_);
   if (env.IsExceptionPending()) napi_fatal_exception(env, env.GetAndClearPendingException().Value());
 }
 
@@ -144,7 +144,7 @@ void RelayBinding::OnRegion(uint32_t kind, UniqueFd fd) {
   SharedRegion region;
   if (SharedRegion::Map(fd.get(), region).is_set()) return;
   const Napi::Value buffer = WrapSharedRegion(env, std::move(region));
-  on_region_.MakeCallback(env.Undefined(), {Napi::Number::New(env, kind), buffer}, *async_context_);
+  on_region_.MakeCallback(env.Global(), {Napi::Number::New(env, kind), buffer}, *async_context_);
   if (env.IsExceptionPending()) napi_fatal_exception(env, env.GetAndClearPendingException().Value());
 }
 

@@ -1,0 +1,85 @@
+import { EdgeproxyError } from '../domain/edgeproxy-error.js';
+import type { Logger } from './ports/logger.js';
+
+export interface RefreshLoopOptions<T> {
+  /** For the log: what is refreshed, for instance `routing database`. */
+  readonly name: string;
+  readonly intervalMs: number;
+  /** The new state, or null where nothing changed. */
+  readonly read: () => Promise<T | null>;
+  /** Takes the new state into force. */
+  readonly apply: (state: T) => void | Promise<void>;
+  readonly logger: Logger;
+  /** Runs `action` once after `delayMs`; returns what calls it off. */
+  readonly schedule: (action: () => void, delayMs: number) => () => void;
+}
+
+/**
+ * Reads a source again and again; what fails to be read leaves the last good state in force. A failure is logged when it
+ * appears, when it changes and when it is over, not at every turn. One read at a time.
+ */
+export class RefreshLoop<T> {
+  readonly #options: RefreshLoopOptions<T>;
+  #cancelNext: () => void = () => undefined;
+  #running: Promise<void> | null = null;
+  #lastFailure = '';
+  #isStopped = false;
+
+  constructor(options: RefreshLoopOptions<T>) {
+    this.#options = options;
+  }
+
+  /** The first read: its failure is the caller's. Refreshing goes on from there. */
+  async start(): Promise<void> {
+    const { read, apply } = this.#options;
+    const state = await read();
+    if (state !== null) await apply(state);
+    this.#scheduleNext();
+  }
+
+  /** Reads now, out of turn; resolves when the state is in force or the failure logged. */
+  async refreshNow(): Promise<void> {
+    this.#cancelNext();
+    await (this.#running ?? this.#refresh());
+  }
+
+  stop(): void {
+    this.#isStopped = true;
+    this.#cancelNext();
+  }
+
+  #scheduleNext(): void {
+    if (this.#isStopped) return;
+    this.#cancelNext = this.#options.schedule(() => void this.#refresh(), this.#options.intervalMs);
+  }
+
+  async #refresh(): Promise<void> {
+    this.#running = this.#readOnce();
+    await this.#running;
+    this.#running = null;
+    this.#scheduleNext();
+  }
+
+  async #readOnce(): Promise<void> {
+    const { name, logger, read, apply } = this.#options;
+    try {
+      const state = await read();
+      if (state !== null && !this.#isStopped) await apply(state);
+      // A source that could not be read and is unchanged since has nothing new to say: the failure stands.
+      if (state !== null && this.#lastFailure !== '') {
+        this.#lastFailure = '';
+        logger.info({}, `the ${name} can be read again`);
+      }
+    } catch (error) {
+      this.#logFailure(error);
+    }
+  }
+
+  #logFailure(error: unknown): void {
+    const message = error instanceof Error ? error.message : String(error);
+    if (message === this.#lastFailure) return;
+    this.#lastFailure = message;
+    const code = error instanceof EdgeproxyError ? error.code : undefined;
+    this.#options.logger.error({ code, error }, `the ${this.#options.name} cannot be read; the last one stays in force`);
+  }
+}

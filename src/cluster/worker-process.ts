@@ -1,0 +1,80 @@
+/** One place for a worker: its process, its channel, and its successors. */
+import cluster, { type Worker } from 'node:cluster';
+import type { NativeAddon } from '../adapters/outbound/native/native-addon.js';
+import { WORKER_SETTINGS_VARIABLE, type ToPrimary, type ToWorker, type WorkerSettings } from './messages.js';
+
+export interface WorkerExit {
+  readonly pid: number;
+  /** How long it lived, in milliseconds. */
+  readonly lifeMs: number;
+  readonly code: number | null;
+  readonly signal: string | null;
+}
+
+export interface WorkerEvents {
+  onReady(): void;
+  onCrash(message: string, stack: string): void;
+  onExit(exit: WorkerExit): void;
+}
+
+/** Beside this file, in src/ as in dist/. */
+const WORKER_FILE = new URL(`./worker${import.meta.url.slice(import.meta.url.lastIndexOf('.'))}`, import.meta.url);
+
+export class WorkerProcess {
+  readonly index: number;
+  readonly #worker: Worker;
+  readonly #native: NativeAddon;
+  readonly #channel: [number, number];
+  readonly #startedAt = performance.now();
+  #isOpen = true;
+
+  /** Forks at once. `regionFd` stays the caller's. */
+  constructor(native: NativeAddon, settings: WorkerSettings, regionFd: number, events: WorkerEvents) {
+    this.index = settings.workerIndex;
+    this.#native = native;
+    this.#channel = native.createChannel();
+    // Settings of the next fork only: each worker has a channel of its own. The places are WORKER_FD's.
+    cluster.setupPrimary({
+      exec: WORKER_FILE.pathname,
+      stdio: ['ignore', 'inherit', 'inherit', 'ipc', regionFd, this.workerEnd],
+    });
+    this.#worker = cluster.fork({ [WORKER_SETTINGS_VARIABLE]: JSON.stringify(settings) });
+    this.#worker.on('message', (message: ToPrimary) => {
+      if (message.type === 'ready') events.onReady();
+      else events.onCrash(message.message, message.stack);
+    });
+    this.#worker.on('exit', (code: number | null, signal: string | null) => {
+      events.onExit({ pid: this.pid, lifeMs: performance.now() - this.#startedAt, code, signal });
+    });
+    // A failed fork or send shows as an exit.
+    this.#worker.on('error', () => undefined);
+  }
+
+  get pid(): number {
+    return this.#worker.process.pid ?? 0;
+  }
+
+  get primaryEnd(): number {
+    return this.#channel[0];
+  }
+
+  /** Kept open so that what a dead worker has not read can be taken back. */
+  get workerEnd(): number {
+    return this.#channel[1];
+  }
+
+  tell(message: ToWorker): void {
+    if (this.#worker.isConnected()) this.#worker.send(message);
+  }
+
+  kill(): void {
+    this.#worker.process.kill('SIGKILL');
+  }
+
+  /** Closes the channel; idempotent. Not before the acceptor has taken back what was in it. */
+  close(): void {
+    if (!this.#isOpen) return;
+    this.#isOpen = false;
+    for (const fd of this.#channel) this.#native.closeFd(fd);
+  }
+}

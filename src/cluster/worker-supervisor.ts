@@ -1,0 +1,191 @@
+/**
+ * The life of the workers: born, admitted to the acceptor, buried, succeeded.
+ *
+ * When one dies: the acceptor takes back the clients that it had not read and gives them to the others; in reuseport mode
+ * it also accepts from the dead one's listening sockets until the successor does; every place that the dead one held is
+ * given back; then, after a back-off where it died young, the successor starts in the same place.
+ */
+import {
+  NATIVE_REGION_KIND,
+  type NativeAcceptor,
+  type NativeAddon,
+} from '../adapters/outbound/native/native-addon.js';
+import type { GeoRegion } from '../application/ports/geo-source.js';
+import type { Logger } from '../application/ports/logger.js';
+import { BackOff } from '../domain/back-off.js';
+import type { ListeningSockets } from './listening-sockets.js';
+import type { ToWorker, WorkerSettings } from './messages.js';
+import { WorkerProcess, type WorkerExit } from './worker-process.js';
+
+/** How soon to try again: what the living were busy changing, and a channel that was full. */
+const RETRY_MS = 5;
+
+export interface WorkerSupervisorOptions {
+  readonly native: NativeAddon;
+  readonly acceptor: NativeAcceptor;
+  readonly sockets: ListeningSockets;
+  readonly regionFd: number;
+  readonly settingsOf: (workerIndex: number) => WorkerSettings;
+  readonly workers: number;
+  readonly logger: Logger;
+  /** Gives back what the dead worker held; false where it must be asked again. */
+  readonly reclaim: (workerIndex: number) => boolean;
+}
+
+interface Place {
+  readonly index: number;
+  readonly backOff: BackOff;
+  process: WorkerProcess | null;
+  /** The process has mapped everything and waits for clients. */
+  isReady: boolean;
+  isAdmitted: boolean;
+  /** Reuseport: the acceptor accepts from this worker's listening sockets for the time being. */
+  isAdopted: boolean;
+}
+
+export class WorkerSupervisor {
+  readonly #options: WorkerSupervisorOptions;
+  readonly #places: Place[];
+  #geo: GeoRegion | null = null;
+  #isOpen = false;
+  #isEnding = false;
+  #restarts = 0;
+  #onAllGone: () => void = () => undefined;
+
+  constructor(options: WorkerSupervisorOptions) {
+    this.#options = options;
+    this.#places = Array.from({ length: options.workers }, (_, index) => ({
+      index,
+      backOff: new BackOff(),
+      process: null,
+      isReady: false,
+      isAdmitted: false,
+      isAdopted: false,
+    }));
+  }
+
+  get restarts(): number {
+    return this.#restarts;
+  }
+
+  /** Forks all workers; they wait for clients until open(). */
+  start(): void {
+    for (const place of this.#places) this.#fork(place);
+  }
+
+  /** Routes and geo are in place: workers may have clients. */
+  open(): void {
+    this.#isOpen = true;
+    for (const place of this.#places) this.#admitIfReady(place);
+  }
+
+  /** Gives the geo database to every worker, now and later; the one before is closed. */
+  useGeo(geo: GeoRegion): void {
+    const previous = this.#geo;
+    this.#geo = geo;
+    for (const place of this.#places) {
+      if (place.isAdmitted && place.process !== null) this.#sendGeo(place, place.process);
+    }
+    previous?.close();
+  }
+
+  /** Tells every worker; resolves when the last process is gone. */
+  async end(how: ToWorker): Promise<void> {
+    this.#isEnding = true;
+    const gone = new Promise<void>((resolve) => {
+      this.#onAllGone = resolve;
+    });
+    for (const { process } of this.#places) process?.tell(how);
+    this.#checkAllGone();
+    await gone;
+    this.#geo?.close();
+  }
+
+  /** Resets what is left; for a drain that took too long. */
+  closeNow(): void {
+    for (const { process } of this.#places) process?.tell({ type: 'close' });
+  }
+
+  kill(): void {
+    for (const { process } of this.#places) process?.kill();
+  }
+
+  #fork(place: Place): void {
+    const { native, settingsOf, regionFd, logger } = this.#options;
+    place.process = new WorkerProcess(native, settingsOf(place.index), regionFd, {
+      onReady: () => {
+        place.isReady = true;
+        this.#admitIfReady(place);
+      },
+      onCrash: (message, stack) => logger.error({ worker: place.index, stack }, `worker failed: ${message}`),
+      onExit: (exit) => void this.#onExit(place, exit),
+    });
+  }
+
+  #admitIfReady(place: Place): void {
+    const { process } = place;
+    if (!this.#isOpen || this.#isEnding || !place.isReady || place.isAdmitted || process === null) return;
+    place.isAdmitted = true;
+    const { acceptor, native, sockets, logger } = this.#options;
+    this.#sendGeo(place, process);
+    for (const { listenerId, fd } of sockets.of(place.index)) {
+      if (place.isAdopted) acceptor.removeListener(fd);
+      native.sendListener(process.primaryEnd, listenerId, fd);
+    }
+    place.isAdopted = false;
+    acceptor.workerUp(place.index, process.primaryEnd, process.workerEnd);
+    logger.debug({ worker: place.index, workerPid: process.pid }, 'worker takes clients');
+  }
+
+  #sendGeo(place: Place, process: WorkerProcess): void {
+    if (this.#geo === null || place.process !== process) return;
+    try {
+      this.#options.native.sendRegion(process.primaryEnd, NATIVE_REGION_KIND.GEO, this.#geo.fd);
+    } catch {
+      // The channel is full of clients: the worker is about to read them.
+      setTimeout(() => this.#sendGeo(place, process), RETRY_MS);
+    }
+  }
+
+  async #onExit(place: Place, exit: WorkerExit): Promise<void> {
+    const { process } = place;
+    if (process === null) return;
+    const hadClients = place.isAdmitted;
+    place.process = null;
+    place.isReady = place.isAdmitted = false;
+    if (!this.#isEnding) {
+      this.#options.logger.warn({ worker: place.index, ...exit }, 'worker died');
+      this.#adoptListeners(place);
+    }
+    if (hadClients) await this.#options.acceptor.workerDown(place.index);
+    process.close();
+    await this.#reclaim(place.index);
+    if (this.#isEnding) this.#checkAllGone();
+    else this.#succeed(place, exit.lifeMs);
+  }
+
+  /** Reuseport: until the successor is there the acceptor empties the dead worker's queues. */
+  #adoptListeners(place: Place): void {
+    if (place.isAdopted) return;
+    place.isAdopted = true;
+    const { acceptor, sockets } = this.#options;
+    for (const { listenerId, fd } of sockets.of(place.index)) acceptor.addListener(listenerId, fd);
+  }
+
+  async #reclaim(index: number): Promise<void> {
+    while (!this.#options.reclaim(index)) await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
+  }
+
+  #succeed(place: Place, lifeMs: number): void {
+    const delayMs = place.backOff.nextDelayMs(lifeMs, Math.random());
+    this.#restarts++;
+    if (delayMs > 0) this.#options.logger.warn({ worker: place.index, delayMs }, 'worker keeps dying; its successor waits');
+    setTimeout(() => {
+      if (!this.#isEnding) this.#fork(place);
+    }, delayMs);
+  }
+
+  #checkAllGone(): void {
+    if (this.#places.every(({ process }) => process === null)) this.#onAllGone();
+  }
+}
