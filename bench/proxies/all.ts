@@ -3,9 +3,10 @@ import type { ProxyDefinition } from '../src/model.js';
 import { direct } from './direct.js';
 import { edgeproxyHandoff } from './edgeproxy-handoff.js';
 import { edgeproxyReuseport } from './edgeproxy-reuseport.js';
-import { haproxyPipes } from './haproxy-pipes.js';
+import { haproxySplice } from './haproxy-splice.js';
 import { haproxySmart } from './haproxy-smart.js';
 import { haproxy } from './haproxy.js';
+import { nginxBulk } from './nginx-bulk.js';
 import { nginx } from './nginx.js';
 import { nodePipe } from './node-pipe.js';
 
@@ -13,12 +14,10 @@ export const allProxies: readonly ProxyDefinition[] = [
   direct,
   haproxy,
   haproxySmart,
-  haproxyPipes,
+  haproxySplice,
   nginx,
+  nginxBulk,
   nodePipe,
   edgeproxyReuseport,
   edgeproxyHandoff,
 ];
-
-/** Measured only when asked for by name. */
-export const notByDefault: ReadonlySet<string> = new Set([haproxyPipes.name]);

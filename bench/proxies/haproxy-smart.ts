@@ -4,5 +4,5 @@ import { haproxyFlavour } from './haproxy.js';
 export const haproxySmart = haproxyFlavour({
   name: 'haproxy-smart',
   summary: 'the same with tcp-smart-accept and tcp-smart-connect',
-  options: ['tcp-smart-accept', 'tcp-smart-connect'],
+  options: ['splice-auto', 'tcp-smart-accept', 'tcp-smart-connect'],
 });

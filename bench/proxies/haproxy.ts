@@ -1,5 +1,5 @@
 /**
- * HAProxy as its own experts would run it for TCP: one thread, splice-auto, no log, and room for every connection of the bench.
+ * HAProxy as its own experts would run it for TCP: one thread, no log, and room for every connection of the bench.
  * `maxconn` follows the file limit: a connection needs two descriptors, and HAProxy itself reserves maxconn / 4 pipes of two.
  */
 import { writeFileSync } from 'node:fs';
@@ -14,8 +14,9 @@ const MOST_CONNECTIONS = 20_000;
 export interface HaproxyFlavour {
   readonly name: string;
   readonly summary: string;
+  readonly works?: readonly string[];
   readonly globals?: readonly string[];
-  readonly options?: readonly string[];
+  readonly options: readonly string[];
 }
 
 function configuration(flavour: HaproxyFlavour, listenPort: number, backendPort: number): string {
@@ -32,8 +33,7 @@ function configuration(flavour: HaproxyFlavour, listenPort: number, backendPort:
     '  timeout server 1h',
     '  timeout client-fin 30s',
     '  timeout server-fin 30s',
-    '  option splice-auto',
-    ...(flavour.options ?? []).map((line) => `  option ${line}`),
+    ...flavour.options.map((line) => `  option ${line}`),
     'listen bench',
     `  bind 127.0.0.1:${listenPort} backlog 4096`,
     `  server backend 127.0.0.1:${backendPort}`,
@@ -45,6 +45,7 @@ export function haproxyFlavour(flavour: HaproxyFlavour): ProxyDefinition {
   return {
     name: flavour.name,
     summary: flavour.summary,
+    ...(flavour.works === undefined ? {} : { works: flavour.works }),
     missing: () => (findProgram('haproxy') === undefined ? 'not installed: apt-get install haproxy' : undefined),
     version: () => firstLineOf(findProgram('haproxy') ?? 'haproxy', ['-v']),
     prepare: ({ listenPort, backendPort, directory }) => {
@@ -55,4 +56,8 @@ export function haproxyFlavour(flavour: HaproxyFlavour): ProxyDefinition {
   };
 }
 
-export const haproxy = haproxyFlavour({ name: 'haproxy', summary: 'mode tcp, splice-auto, nbthread 1' });
+export const haproxy = haproxyFlavour({
+  name: 'haproxy',
+  summary: 'mode tcp, splice-auto, nbthread 1',
+  options: ['splice-auto'],
+});

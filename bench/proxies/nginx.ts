@@ -9,9 +9,15 @@ import { findProgram, firstLineOf, hardFileLimit } from '../src/programs.js';
 
 const STREAM_MODULE = '/usr/lib/nginx/modules/ngx_stream_module.so';
 const MOST_CONNECTIONS = 40_000;
-const BUFFER = process.env['NGX_BUFFER'] ?? '16k';
 
-function configuration(listenPort: number, backendPort: number, directory: string): string {
+export interface NginxFlavour {
+  readonly name: string;
+  readonly summary: string;
+  readonly works?: readonly string[];
+  readonly bufferSize: string;
+}
+
+function configuration(bufferSize: string, listenPort: number, backendPort: number, directory: string): string {
   const descriptors = Math.min(hardFileLimit(), MOST_CONNECTIONS);
   return [
     // Without a module file the program is taken to have stream built in.
@@ -28,7 +34,7 @@ function configuration(listenPort: number, backendPort: number, directory: strin
     '  server {',
     `    listen 127.0.0.1:${listenPort} reuseport backlog=4096;`,
     '    tcp_nodelay on;',
-    `    proxy_buffer_size ${BUFFER};`,
+    `    proxy_buffer_size ${bufferSize};`,
     '    proxy_half_close on;',
     '    proxy_connect_timeout 5s;',
     '    proxy_timeout 1h;',
@@ -39,16 +45,25 @@ function configuration(listenPort: number, backendPort: number, directory: strin
   ].join('\n');
 }
 
-export const nginx: ProxyDefinition = {
+export function nginxFlavour(flavour: NginxFlavour): ProxyDefinition {
+  return {
+    name: flavour.name,
+    summary: flavour.summary,
+    ...(flavour.works === undefined ? {} : { works: flavour.works }),
+    missing: () =>
+      findProgram('nginx') === undefined ? 'not installed: apt-get install nginx libnginx-mod-stream' : undefined,
+    version: () => firstLineOf(findProgram('nginx') ?? 'nginx', ['-v']),
+    prepare: ({ listenPort, backendPort, directory }) => {
+      const file = join(directory, 'nginx.conf');
+      writeFileSync(file, configuration(flavour.bufferSize, listenPort, backendPort, directory));
+      const args = ['-p', directory, '-e', join(directory, 'error.log'), '-c', file];
+      return { command: findProgram('nginx') ?? 'nginx', args };
+    },
+  };
+}
+
+export const nginx = nginxFlavour({
   name: 'nginx',
-  summary: 'stream module, one worker',
-  missing: () =>
-    findProgram('nginx') === undefined ? 'not installed: apt-get install nginx libnginx-mod-stream' : undefined,
-  version: () => firstLineOf(findProgram('nginx') ?? 'nginx', ['-v']),
-  prepare: ({ listenPort, backendPort, directory }) => {
-    const file = join(directory, 'nginx.conf');
-    writeFileSync(file, configuration(listenPort, backendPort, directory));
-    const args = ['-p', directory, '-e', join(directory, 'error.log'), '-c', file];
-    return { command: findProgram('nginx') ?? 'nginx', args };
-  },
-};
+  summary: 'stream module, one worker, 32k buffers',
+  bufferSize: '32k',
+});

@@ -2,7 +2,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { allProxies, notByDefault } from '../proxies/all.js';
+import { allProxies } from '../proxies/all.js';
 import { stopLiveBackends } from './backend.js';
 import { killLiveChildren } from './child.js';
 import { parseFlags, USAGE, type Flags } from './flags.js';
@@ -29,8 +29,7 @@ function pick<T extends { readonly name: string }>(kind: string, all: readonly T
 }
 
 function availableProxies(flags: Flags, notes: string[]): ProxyDefinition[] {
-  const byDefault = allProxies.map(({ name }) => name).filter((name) => !notByDefault.has(name));
-  return pick('proxy', allProxies, flags.proxies ?? byDefault).filter((proxy) => {
+  return pick('proxy', allProxies, flags.proxies ?? allProxies.map(({ name }) => name)).filter((proxy) => {
     const reason = proxy.missing();
     if (reason !== undefined) notes.push(`skipped ${proxy.name}: ${reason}`);
     return reason === undefined;
@@ -59,7 +58,15 @@ async function measure(flags: Flags): Promise<Report> {
   notes.push(...settings.notes);
   notes.forEach(print);
   const { rounds, seconds } = flags;
-  const results = await new Runner({ works, proxies, programs, rounds, seconds, report: print }).run();
+  const results = await new Runner({
+    works,
+    proxies,
+    isEverywhere: flags.proxies !== undefined,
+    programs,
+    rounds,
+    seconds,
+    report: print,
+  }).run();
   return {
     command: ['npm run bench --', ...process.argv.slice(2)].join(' '),
     startedAt: startedAt.toISOString(),

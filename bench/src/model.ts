@@ -19,6 +19,8 @@ export interface ProxyDefinition {
   readonly summary: string;
   /** Context only: measured in every other round to keep the whole run short. */
   readonly isContext?: boolean;
+  /** The works that it is measured in unless it is asked for by name; all when absent. */
+  readonly works?: readonly string[];
   /** Why it cannot run on this machine and what to do about it; undefined when it can. */
   missing(): string | undefined;
   version(): string;

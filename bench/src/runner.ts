@@ -12,6 +12,8 @@ const SETTLE_MS = 80;
 export interface Plan {
   readonly works: readonly Work[];
   readonly proxies: readonly ProxyDefinition[];
+  /** Proxies were asked for by name: measure them in every work, also where they are not by default. */
+  readonly isEverywhere: boolean;
   readonly rounds: number;
   readonly seconds: number;
   readonly programs: NativePrograms;
@@ -51,7 +53,9 @@ export class Runner {
   }
 
   async #runWork(work: ProxyWork): Promise<void> {
-    const suitable = this.#plan.proxies.filter((proxy) => work.suits(proxy.name));
+    const suitable = this.#plan.proxies.filter(
+      (proxy) => work.suits(proxy.name) && (this.#plan.isEverywhere || (proxy.works?.includes(work.name) ?? true)),
+    );
     const results = new Map<string, Sample[]>(suitable.map((proxy) => [proxy.name, []]));
     this.#results.set(work.name, results);
     try {
