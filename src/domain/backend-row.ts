@@ -85,6 +85,10 @@ export function readBackendRow(row: BackendRow, position: number): BackendRowRea
   return { backend, warnings: fields.warnings };
 }
 
+export function isDeletedRow(row: BackendRow): boolean {
+  return new RowFields(row, '').flag('deleted');
+}
+
 /** Whether a value can stand as an id, an app or a region. */
 export function isPlainText(value: unknown): value is string {
   return typeof value === 'string' && value.length <= MAX_TEXT_CHARS && !UNPRINTABLE.test(value);

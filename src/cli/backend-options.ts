@@ -1,0 +1,124 @@
+/** The values that `edgeproxy backend` takes: one table for the options, their checks and `--help`. */
+import { Option } from 'commander';
+import { quoteValue } from '../adapters/inbound/config/quote-value.js';
+import { filePath, wholeNumber } from '../adapters/inbound/config/value-parser.js';
+import type { ValueParser } from '../adapters/inbound/config/value-parser.js';
+import { addressFault } from '../domain/address-fault.js';
+import { BACKEND_DEFAULTS, isPlainText, MAX_COUNT, MAX_PORT, MAX_TEXT_CHARS } from '../domain/backend-row.js';
+import type { BackendColumn } from '../domain/backend-row.js';
+
+export type BackendOptionName =
+  'id' | 'app' | 'region' | 'country' | 'ip' | 'port' | 'weight' | 'soft-limit' | 'hard-limit';
+/** Options as commander hands them over, by its camel-cased names. */
+export type TypedOptions = Readonly<Record<string, unknown>>;
+export type ColumnValues = Partial<Record<BackendColumn, string | number>>;
+
+interface BackendOption {
+  readonly name: BackendOptionName;
+  readonly argument: string;
+  readonly column: BackendColumn;
+  readonly parser: ValueParser<string | number>;
+  readonly description: string;
+}
+
+const DB_VARIABLE = 'EDGEPROXY_DB_PATH';
+const DEFAULT_DB = 'routing.db';
+const COUNTRY = /^([A-Za-z]{2})?$/;
+
+const plainText: ValueParser<string> = {
+  expected: `at most ${MAX_TEXT_CHARS} printable characters`,
+  parse: (text) => (isPlainText(text) ? { isValid: true, value: text } : { isValid: false }),
+};
+const idText: ValueParser<string> = {
+  expected: `1 to ${MAX_TEXT_CHARS} printable characters`,
+  parse: (text) => (text === '' ? { isValid: false } : plainText.parse(text)),
+};
+const country: ValueParser<string> = {
+  expected: 'a two-letter country code (ISO 3166-1), or nothing',
+  parse: (text) => (COUNTRY.test(text) ? { isValid: true, value: text.toUpperCase() } : { isValid: false }),
+};
+const address: ValueParser<string> = {
+  expected: 'the IPv4 or IPv6 address of one host',
+  parse(text) {
+    const reason = addressFault(text);
+    return reason === null ? { isValid: true, value: text } : { isValid: false, reason: `it ${reason}` };
+  },
+};
+const count = wholeNumber(0, MAX_COUNT);
+
+const OPTIONS: readonly BackendOption[] = [
+  { name: 'id', argument: 'ID', column: 'id', parser: idText, description: 'unique name' },
+  { name: 'app', argument: 'APP', column: 'app', parser: plainText, description: 'application it belongs to' },
+  { name: 'region', argument: 'REGION', column: 'region', parser: plainText, description: 'region, for instance sa' },
+  { name: 'country', argument: 'CC', column: 'country', parser: country, description: 'country, for instance BR' },
+  { name: 'ip', argument: 'ADDR', column: 'wg_ip', parser: address, description: 'IPv4 or IPv6 address' },
+  { name: 'port', argument: 'PORT', column: 'port', parser: wholeNumber(1, MAX_PORT), description: 'port' },
+  {
+    name: 'weight',
+    argument: 'N',
+    column: 'weight',
+    parser: count,
+    description: `share of the load; 0 takes no new clients (default ${BACKEND_DEFAULTS.weight})`,
+  },
+  {
+    name: 'soft-limit',
+    argument: 'N',
+    column: 'soft_limit',
+    parser: count,
+    description: `connections it is comfortable with (default ${BACKEND_DEFAULTS.soft_limit})`,
+  },
+  {
+    name: 'hard-limit',
+    argument: 'N',
+    column: 'hard_limit',
+    parser: count,
+    description: `most connections; 0 is unlimited (default ${BACKEND_DEFAULTS.hard_limit})`,
+  },
+];
+
+/** Options without commander's own checks: `readBackendOptions` names every wrong one at once. */
+export function backendOptions(except: readonly BackendOptionName[] = []): Option[] {
+  return OPTIONS.filter(({ name }) => !except.includes(name)).map(
+    ({ name, argument, description }) => new Option(`--${name} <${argument}>`, description),
+  );
+}
+
+export function databaseOption(): Option {
+  return new Option('--db <FILE>', `routing database (default ${DB_VARIABLE} or ${DEFAULT_DB})`);
+}
+
+/** The columns' values, and a sentence for every option that is wrong or missing. */
+export function readBackendOptions(
+  typed: TypedOptions,
+  required: readonly BackendOptionName[],
+): { readonly values: ColumnValues; readonly problems: readonly string[] } {
+  const values: ColumnValues = {};
+  const problems: string[] = [];
+  for (const { name, argument, column, parser } of OPTIONS) {
+    const text = typed[new Option(`--${name} <${argument}>`).attributeName()];
+    if (typeof text !== 'string') {
+      if (required.includes(name)) problems.push(`--${name} is required; expected ${parser.expected}`);
+      continue;
+    }
+    const parsed = parser.parse(text);
+    if (parsed.isValid) values[column] = parsed.value;
+    else problems.push(invalid(`--${name}`, text, parser, parsed.reason));
+  }
+  return { values, problems };
+}
+
+/** Where the routing database is: flag, environment, default. */
+export function readDatabasePath(
+  typed: TypedOptions,
+  env: Readonly<Record<string, string | undefined>>,
+): { readonly path: string; readonly problems: readonly string[] } {
+  const flag = typeof typed['db'] === 'string' ? typed['db'] : null;
+  const path = flag ?? (env[DB_VARIABLE] || DEFAULT_DB);
+  const isValid = filePath.parse(path).isValid;
+  return { path, problems: isValid ? [] : [invalid(flag === null ? DB_VARIABLE : '--db', path, filePath)] };
+}
+
+function invalid(name: string, text: string, { expected }: ValueParser<unknown>, reason?: string): string {
+  const because = reason === undefined ? '' : ` (${reason})`;
+  return `${name}: ${quoteValue(text)} is not valid${because}; expected ${expected}`;
+}
