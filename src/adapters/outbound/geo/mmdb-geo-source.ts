@@ -1,0 +1,122 @@
+import { stat } from 'node:fs/promises';
+import { Piscina } from 'piscina';
+import type { GeoRegion, GeoSource } from '../../../application/ports/geo-source.js';
+import { EdgeproxyError } from '../../../domain/edgeproxy-error.js';
+import { threadFile } from '../thread-file.js';
+import { fileIdentity, type FileIdentity } from './file-identity.js';
+import type { CompiledGeo, GeoCompileResult, GeoCompileTask } from './geo-compile.worker.js';
+import { geoError } from './geo-error.js';
+import { DEFAULT_GEO_LIMITS, type GeoLimits } from './geo-limits.js';
+import { unreadable } from './mmdb-file.js';
+import { messageOf } from './mmdb-metadata.js';
+import { makeGeoRegion, type RegionMaker } from './region-factory.js';
+
+/**
+ * A MaxMind DB file. Whether it has changed is seen by stat alone; reading and compiling happen on a thread with bounded
+ * time and heap, which ends when it is done. What a file was refused for is not tried again until the file changes.
+ */
+export class MmdbGeoSource implements GeoSource {
+  readonly #path: string;
+  readonly #maker: RegionMaker;
+  readonly #limits: GeoLimits;
+  readonly #pool: Piscina<GeoCompileTask, GeoCompileResult>;
+  #lastTurn: Promise<unknown> = Promise.resolve();
+  #isClosed = false;
+  #hasLoaded = false;
+  /** State of the file at the last attempt, or the code of the error where there was none. */
+  #identity: FileIdentity | null = null;
+  /** What that attempt was refused for, kept only until a first one succeeds. */
+  #refusal: EdgeproxyError | null = null;
+
+  constructor(path: string, maker: RegionMaker, limits: GeoLimits = DEFAULT_GEO_LIMITS) {
+    this.#path = path;
+    this.#maker = maker;
+    this.#limits = limits;
+    this.#pool = new Piscina({
+      filename: threadFile(import.meta.url, 'geo-compile.worker'),
+      name: 'compileGeo',
+      minThreads: 0,
+      maxThreads: 1,
+      resourceLimits: { maxOldGenerationSizeMb: limits.maxHeapMb },
+    });
+  }
+
+  /**
+   * See the port. A refusal rejects once; later calls resolve to null while the file stays the same, or, where nothing has
+   * been loaded yet, reject with the same error. Calls take turns.
+   */
+  loadIfChanged(): Promise<GeoRegion | null> {
+    const turn = this.#lastTurn.then(() => this.#load());
+    this.#lastTurn = turn.catch(() => null);
+    return turn;
+  }
+
+  async close(): Promise<void> {
+    this.#isClosed = true;
+    await this.#pool.destroy();
+    await this.#lastTurn;
+  }
+
+  async #load(): Promise<GeoRegion | null> {
+    if (this.#isClosed) throw this.#loadError('a source that has been closed', undefined);
+    const stats = await stat(this.#path, { bigint: true }).catch((error: unknown) => unreadable(this.#path, error));
+    const identity = stats instanceof EdgeproxyError ? stats.code : fileIdentity(stats);
+    if (identity === this.#identity) {
+      if (this.#refusal !== null) throw this.#refusal;
+      return null;
+    }
+    const compiled = stats instanceof EdgeproxyError ? stats : await this.#compile();
+    if (compiled instanceof EdgeproxyError) {
+      if (!compiled.isRetryable) this.#remember(identity, compiled);
+      throw compiled;
+    }
+    const region = await this.#copy(compiled.region);
+    this.#hasLoaded = true;
+    this.#remember(compiled.identity, null);
+    return region;
+  }
+
+  #remember(identity: string, refusal: EdgeproxyError | null): void {
+    this.#identity = identity;
+    this.#refusal = this.#hasLoaded ? null : refusal;
+  }
+
+  async #compile(): Promise<CompiledGeo | EdgeproxyError> {
+    const { loadTimeoutMs, maxHeapMb } = this.#limits;
+    try {
+      const signal = AbortSignal.timeout(loadTimeoutMs);
+      const result = await this.#pool.run({ path: this.#path, limits: this.#limits }, { signal });
+      return 'failure' in result ? geoError(result.failure) : result;
+    } catch (error) {
+      if (isNamed(error, 'AbortError'))
+        return this.#tooLarge(`one that takes longer than ${loadTimeoutMs} ms to load`, error);
+      if (isNamed(error, 'ERR_WORKER_OUT_OF_MEMORY'))
+        return this.#tooLarge(`one that takes more than ${maxHeapMb} MB of heap`, error);
+      return this.#loadError(`a failed thread: ${messageOf(error)}`, error);
+    }
+  }
+
+  async #copy(compiled: SharedArrayBuffer): Promise<GeoRegion> {
+    try {
+      return await makeGeoRegion(this.#maker, compiled.byteLength, (region) => region.set(new Uint8Array(compiled)));
+    } catch (error) {
+      throw this.#loadError(`no memory for it: ${messageOf(error)}`, error);
+    }
+  }
+
+  #tooLarge(found: string, cause: unknown): EdgeproxyError {
+    return geoError(
+      { code: 'EP_GEO_TOO_LARGE', path: this.#path, found, expected: 'a database within the limits' },
+      cause,
+    );
+  }
+
+  #loadError(found: string, cause: unknown): EdgeproxyError {
+    return geoError({ code: 'EP_GEO_LOAD', path: this.#path, found, expected: 'a load without failure' }, cause);
+  }
+}
+
+/** Errors of threads and signals are told apart by code or name: their classes are not exported. */
+function isNamed(error: unknown, name: string): boolean {
+  return error instanceof Error && (error.name === name || ('code' in error && error.code === name));
+}
