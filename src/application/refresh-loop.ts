@@ -22,6 +22,8 @@ export class RefreshLoop<T> {
   readonly #options: RefreshLoopOptions<T>;
   #cancelNext: () => void = () => undefined;
   #running: Promise<void> | null = null;
+  /** The read that was asked for during the running one. */
+  #following: Promise<void> | null = null;
   #lastFailure = '';
   #isStopped = false;
 
@@ -37,10 +39,17 @@ export class RefreshLoop<T> {
     this.#scheduleNext();
   }
 
-  /** Reads now, out of turn; resolves when the state is in force or the failure logged. */
-  async refreshNow(): Promise<void> {
+  /** Reads now, out of turn; resolves when the state is in force or the failure logged. After stop() it does nothing. */
+  refreshNow(): Promise<void> {
+    if (this.#isStopped) return Promise.resolve();
     this.#cancelNext();
-    await (this.#running ?? this.#refresh());
+    if (this.#running === null) return this.#refresh();
+    // The read under way may have begun before the change that the caller wants to see.
+    this.#following ??= this.#running.then(() => {
+      this.#following = null;
+      return this.refreshNow();
+    });
+    return this.#following;
   }
 
   stop(): void {
@@ -80,6 +89,9 @@ export class RefreshLoop<T> {
     if (message === this.#lastFailure) return;
     this.#lastFailure = message;
     const code = error instanceof EdgeproxyError ? error.code : undefined;
-    this.#options.logger.error({ code, error }, `the ${this.#options.name} cannot be read; the last one stays in force`);
+    this.#options.logger.error(
+      { code, error },
+      `the ${this.#options.name} cannot be read; the last one stays in force`,
+    );
   }
 }
