@@ -1,7 +1,6 @@
 /** A running proxy with its own backend and directory. */
 import { mkdtempSync, rmSync } from 'node:fs';
 import { connect } from 'node:net';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { startBackend, type Backend } from './backend.js';
@@ -17,6 +16,8 @@ export interface InstanceOptions {
   readonly backendProgram: string;
   readonly backendKind: BackendKind;
   readonly workers: number;
+  /** Where the instance makes its own directory. */
+  readonly runDirectory: string;
 }
 
 export class Instance implements Target {
@@ -45,7 +46,7 @@ export class Instance implements Target {
 
   /** Spawns without waiting until the proxy is ready. */
   static async spawn(definition: ProxyDefinition, options: InstanceOptions): Promise<Instance> {
-    const directory = mkdtempSync(join(tmpdir(), `bench-${definition.name}-`));
+    const directory = mkdtempSync(join(options.runDirectory, `${definition.name}-`));
     const backend = await startBackend(options.backendProgram, options.backendKind);
     try {
       const listenPort = await freePort();

@@ -1,5 +1,6 @@
 /** Entry of the bench: flags, preparation, run, report. */
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { allProxies } from '../proxies/all.js';
@@ -12,6 +13,7 @@ import type { ProxyDefinition } from './model.js';
 import { buildNative } from './native-build.js';
 import { hasFailures, jsonReport, markdownReport, plainReport, type Report } from './report.js';
 import { Runner } from './runner.js';
+import { becomeOnlyRun } from './single-run.js';
 import { judgeTargets } from './targets.js';
 import { allWorks } from './works/all.js';
 
@@ -37,36 +39,33 @@ function availableProxies(flags: Flags, notes: string[]): ProxyDefinition[] {
 }
 
 /** 'exit' covers every way out, including a failure, once signals are turned into one. */
-function cleanUpOnExit(settings: KernelSettings): void {
+function cleanUpOnExit(settings: KernelSettings, directory: string): void {
   process.once('exit', () => {
     settings.restore();
     killLiveChildren();
     stopLiveBackends();
+    rmSync(directory, { recursive: true, force: true });
   });
   const signals = { SIGINT: 130, SIGTERM: 143, SIGHUP: 129 };
   for (const [signal, code] of Object.entries(signals)) process.once(signal, () => process.exit(code));
 }
 
 async function measure(flags: Flags): Promise<Report> {
-  const startedAt = new Date();
   const works = pick('work', allWorks, flags.works ?? allWorks.map(({ name }) => name));
   const notes: string[] = [];
   const proxies = availableProxies(flags, notes);
   const programs = buildNative(BENCH_DIRECTORY);
+  await becomeOnlyRun(print);
+  const startedAt = new Date();
   const settings = raiseKernelSettings();
-  cleanUpOnExit(settings);
+  const directory = mkdtempSync(join(tmpdir(), 'edgeproxy-bench-'));
+  cleanUpOnExit(settings, directory);
   notes.push(...settings.notes);
   notes.forEach(print);
   const { rounds, seconds } = flags;
-  const results = await new Runner({
-    works,
-    proxies,
-    isEverywhere: flags.proxies !== undefined,
-    programs,
-    rounds,
-    seconds,
-    report: print,
-  }).run();
+  const isEverywhere = flags.proxies !== undefined;
+  const plan = { works, proxies, isEverywhere, programs, directory, rounds, seconds, report: print };
+  const results = await new Runner(plan).run();
   return {
     command: ['npm run bench --', ...process.argv.slice(2)].join(' '),
     startedAt: startedAt.toISOString(),

@@ -3,7 +3,7 @@
  * drift of the machine hits all alike and ratios are taken between neighbours in time.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
-import { Instance } from './instance.js';
+import { Instance, type InstanceOptions } from './instance.js';
 import type { ProxyDefinition, ProxyWork, Results, RunContext, Sample, Work } from './model.js';
 import type { NativePrograms } from './native-build.js';
 
@@ -17,6 +17,8 @@ export interface Plan {
   readonly rounds: number;
   readonly seconds: number;
   readonly programs: NativePrograms;
+  /** For the instances' files; the caller removes it. */
+  readonly directory: string;
   report(line: string): void;
 }
 
@@ -111,11 +113,9 @@ export class Runner {
     return instance;
   }
 
-  #instanceOptions(
-    work: ProxyWork,
-    workers: number,
-  ): { backendProgram: string; backendKind: ProxyWork['backend']; workers: number } {
-    return { backendProgram: this.#plan.programs.backend, backendKind: work.backend, workers };
+  #instanceOptions(work: ProxyWork, workers: number): InstanceOptions {
+    const { programs, directory } = this.#plan;
+    return { backendProgram: programs.backend, backendKind: work.backend, workers, runDirectory: directory };
   }
 
   #context(round: number): RunContext {
