@@ -88,7 +88,6 @@ WorkerSet::Dispatched AcceptorLoop::AcceptRound() {
   const uint64_t now_ns = NowNs();
   coalescing_.NoteAccepted(now_ns, accepted);
   Add(stats_.accepted, accepted);
-  stats_.broken_listeners.store(listeners_.broken(), std::memory_order_relaxed);
   if (outcome == ListenerSet::Outcome::kPause) {
     paused_until_ns_ = now_ns + kDescriptorPauseNs;
     Add(stats_.paused_for_descriptors, 1);
@@ -99,7 +98,14 @@ WorkerSet::Dispatched AcceptorLoop::AcceptRound() {
 WorkerSet::Dispatched AcceptorLoop::HandOn() {
   const WorkerSet::Dispatched dispatched = workers_.Dispatch(held_);
   Add(stats_.handed, dispatched.sockets);
+  PublishTotals();
   return dispatched;
+}
+
+void AcceptorLoop::PublishTotals() {
+  stats_.recovered.store(workers_.recovered(), std::memory_order_relaxed);
+  stats_.lost.store(workers_.lost(), std::memory_order_relaxed);
+  stats_.broken_listeners.store(listeners_.broken(), std::memory_order_relaxed);
 }
 
 // Whether commands wait.
@@ -119,6 +125,7 @@ void AcceptorLoop::Execute(AcceptorCommand& command) {
   switch (command.kind) {
     case AcceptorCommand::Kind::kAddListener:
       listeners_.Add(std::move(command.first), command.index, command.key);
+      PublishTotals();
       break;
     case AcceptorCommand::Kind::kRemoveListener:
       listeners_.Remove(command.key);
@@ -136,8 +143,6 @@ void AcceptorLoop::Execute(AcceptorCommand& command) {
       stop_tickets_.push_back(command.ticket);
       break;
   }
-  stats_.recovered.store(workers_.recovered(), std::memory_order_relaxed);
-  stats_.lost.store(workers_.lost(), std::memory_order_relaxed);
 }
 
 void AcceptorLoop::StopTurn() {

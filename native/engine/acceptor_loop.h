@@ -77,6 +77,7 @@ class AcceptorLoop {
   void WaitAndAccept();
   WorkerSet::Dispatched AcceptRound();
   WorkerSet::Dispatched HandOn();
+  void PublishTotals();
 
   bool WaitForCommands(int64_t timeout_ns);
   void RunCommands();

@@ -87,6 +87,9 @@ uint32_t TakeDescriptors(msghdr& header, Message& message) {
   return taken;
 }
 
+// The other end closed before it had read everything: the end all the same.
+int EndOfStream(int error) { return error == ECONNRESET ? EPIPE : error; }
+
 void CloseAll(Message& message) {
   for (HandedSocket& socket : message.sockets) socket.fd.Reset();
   message.count = 0;
@@ -136,7 +139,8 @@ int SendMessage(int channel, const Message& message) {
   } while (sent == -1 && errno == EINTR);
   if (sent != -1) return 0;
   // ETOOMANYREFS: more descriptors in flight than this user may have open. It passes when the workers read.
-  return errno == ETOOMANYREFS || errno == ENOBUFS || errno == ENOMEM ? EAGAIN : errno;
+  if (errno == ETOOMANYREFS || errno == ENOBUFS || errno == ENOMEM) return EAGAIN;
+  return EndOfStream(errno);
 }
 
 int ReceiveMessage(int channel, Message& message) {
@@ -154,7 +158,7 @@ int ReceiveMessage(int channel, Message& message) {
   do {
     received = ::recvmsg(channel, &header, MSG_CMSG_CLOEXEC | MSG_DONTWAIT);
   } while (received == -1 && errno == EINTR);
-  if (received == -1) return errno;
+  if (received == -1) return EndOfStream(errno);
 
   const uint32_t descriptors = TakeDescriptors(header, message);
   if (received == 0 && descriptors == 0) return EPIPE;
