@@ -1,0 +1,134 @@
+/**
+ * One end of a TCP connection, read by pulling: what a test has not asked for stays in the kernel, so a peer that does not
+ * read is a stalled reader. Half-open: the end of the other side ends nothing here.
+ */
+import { connect, type Socket, type TcpNetConnectOpts } from 'node:net';
+import type { Owner } from './scratch-directory.js';
+import { within } from './eventually.js';
+
+/** How the other side ended: FIN, or the code of the error. */
+export type Ending = 'end' | 'ECONNRESET' | 'EPIPE' | 'ETIMEDOUT' | 'ECONNREFUSED' | (string & {});
+
+export class Peer {
+  readonly socket: Socket;
+  /** Settles when this end's socket is closed for good. */
+  readonly closed: Promise<void>;
+  #error: NodeJS.ErrnoException | null = null;
+
+  constructor(socket: Socket) {
+    this.socket = socket;
+    socket.on('error', (error) => (this.#error ??= error));
+    this.closed = new Promise((resolve) => socket.once('close', () => resolve()));
+  }
+
+  get localPort(): number {
+    return this.socket.localPort ?? 0;
+  }
+
+  /** Resolves when the bytes are with the kernel: under back-pressure, when the other side has read. */
+  write(bytes: Uint8Array | string): Promise<void> {
+    return within('bytes are written', this.#write(bytes));
+  }
+
+  /** As `write`, but with no deadline: for a reader that stalls. */
+  writeSlowly(bytes: Uint8Array | string): Promise<void> {
+    return this.#write(bytes);
+  }
+
+  /** Exactly that many bytes; rejects where the other side ends before. */
+  read(bytes: number): Promise<Buffer> {
+    return within(`${bytes} bytes arrive`, this.#read(bytes));
+  }
+
+  /** Everything until the other side's end; rejects on a reset. */
+  async readToEnd(): Promise<Buffer> {
+    const { bytes, ending } = await this.drain();
+    if (ending !== 'end') throw new Error(`${ending} after ${bytes.length} bytes instead of an end`);
+    return bytes;
+  }
+
+  /** Everything until the other side ends in whatever way, and how it did. */
+  drain(deadlineMs?: number): Promise<{ readonly bytes: Buffer; readonly ending: Ending }> {
+    return within('the other side ends', this.#drain(), deadlineMs);
+  }
+
+  /** How the other side ends; what it sends before is dropped. */
+  async ending(deadlineMs?: number): Promise<Ending> {
+    return (await this.drain(deadlineMs)).ending;
+  }
+
+  /** FIN: no more from here, reading goes on. */
+  end(): void {
+    this.socket.end();
+  }
+
+  /** RST. */
+  reset(): void {
+    this.socket.resetAndDestroy();
+  }
+
+  /** close(2): a FIN, or a RST where unread bytes wait. */
+  close(): void {
+    this.socket.destroy();
+  }
+
+  #write(bytes: Uint8Array | string): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.socket.write(bytes, (error) => (error ? reject(error) : resolve()));
+    });
+  }
+
+  async #read(bytes: number): Promise<Buffer> {
+    for (;;) {
+      const chunk = this.socket.read(bytes) as Buffer | null;
+      if (chunk?.length === bytes) return chunk;
+      if (chunk !== null) throw new Error(`the other side ended after ${chunk.length} of ${bytes} bytes`);
+      if (!(await this.#change())) throw this.#error ?? new Error(`the other side ended before ${bytes} bytes`);
+    }
+  }
+
+  async #drain(): Promise<{ bytes: Buffer; ending: Ending }> {
+    const chunks: Buffer[] = [];
+    do {
+      for (let chunk = this.#take(); chunk !== null; chunk = this.#take()) chunks.push(chunk);
+    } while (await this.#change());
+    return { bytes: Buffer.concat(chunks), ending: this.#error === null ? 'end' : (this.#error.code ?? 'unknown') };
+  }
+
+  #take(): Buffer | null {
+    return this.socket.read() as Buffer | null;
+  }
+
+  /** Waits for something to read; false when nothing more will come. */
+  async #change(): Promise<boolean> {
+    const { socket } = this;
+    if (this.#error !== null || socket.readableEnded || socket.destroyed) return false;
+    if (socket.readableLength > 0) return true;
+    await new Promise<void>((resolve) => {
+      const settle = (): void => {
+        for (const event of ['readable', 'end', 'close', 'error']) socket.off(event, settle);
+        resolve();
+      };
+      for (const event of ['readable', 'end', 'close', 'error']) socket.on(event, settle);
+    });
+    return true;
+  }
+}
+
+/** A connected client; destroyed when the owner ends. */
+export async function connectPeer(
+  owner: Owner,
+  to: { readonly port: number; readonly address: string },
+  options: Partial<TcpNetConnectOpts> = {},
+): Promise<Peer> {
+  const socket = connect({ host: to.address, port: to.port, allowHalfOpen: true, noDelay: true, ...options });
+  const peer = new Peer(socket);
+  owner.after(() => {
+    socket.destroy();
+  });
+  await within(
+    'the client connects',
+    new Promise<void>((resolve, reject) => socket.once('connect', resolve).once('error', reject)),
+  );
+  return peer;
+}

@@ -1,0 +1,81 @@
+/** Backends inside the test process: real listening sockets, each connection a Peer. */
+import { createServer, type AddressInfo, type Server } from 'node:net';
+import { DEADLINE_MS, within } from './eventually.js';
+import { Peer } from './peer.js';
+import type { Owner } from './scratch-directory.js';
+
+/** What a backend does with a connection; a rejection ends that connection with a reset. */
+export type Behaviour = (peer: Peer) => void | Promise<void>;
+
+export class TcpBackend {
+  readonly port: number;
+  readonly address: string;
+  /** Every connection so far, in order of arrival. */
+  readonly peers: Peer[] = [];
+  readonly #server: Server;
+  readonly #waiting: ((peer: Peer) => void)[] = [];
+  #taken = 0;
+
+  constructor(server: Server, behaviour: Behaviour) {
+    const { port, address } = server.address() as AddressInfo;
+    this.port = port;
+    this.address = address;
+    this.#server = server;
+    server.on('connection', (socket) => {
+      const peer = new Peer(socket);
+      this.peers.push(peer);
+      if (this.#waiting.length > 0) {
+        this.#taken++;
+        this.#waiting.shift()?.(peer);
+      }
+      Promise.resolve(behaviour(peer)).catch(() => peer.reset());
+    });
+  }
+
+  /** The next connection that nobody has taken this way yet, past or future. */
+  nextPeer(deadlineMs = DEADLINE_MS): Promise<Peer> {
+    const known = this.peers[this.#taken];
+    if (known !== undefined) {
+      this.#taken++;
+      return Promise.resolve(known);
+    }
+    return within('the backend gets a connection', new Promise((resolve) => this.#waiting.push(resolve)), deadlineMs);
+  }
+
+  /** Connects are refused from now on; resolves when the socket is closed. Connections stay. */
+  stopListening(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#server.close(() => undefined);
+      // The listening socket is closed by the next turn; `close` events wait for connections.
+      setImmediate(resolve);
+    });
+  }
+
+  /** Closes everything; idempotent. */
+  close(): void {
+    this.#server.close(() => undefined);
+    for (const { socket } of this.peers) socket.destroy();
+  }
+}
+
+export interface BackendOptions {
+  readonly host?: string;
+  readonly port?: number;
+  readonly backlog?: number;
+}
+
+/** Listens on a port of its own until the owner ends. Without a behaviour the test drives each peer. */
+export async function startBackend(
+  owner: Owner,
+  behaviour: Behaviour = () => undefined,
+  { host = '127.0.0.1', port = 0, backlog = 4096 }: BackendOptions = {},
+): Promise<TcpBackend> {
+  const server = createServer({ allowHalfOpen: true, pauseOnConnect: false, noDelay: true });
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject);
+    server.listen({ host, port, backlog }, resolve);
+  });
+  const backend = new TcpBackend(server, behaviour);
+  owner.after(() => backend.close());
+  return backend;
+}
