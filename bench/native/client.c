@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 
 #include "net.h"
@@ -67,6 +68,7 @@ int main(int argc, char **argv) {
       .mode = "", .seconds = 1.5, .warmup_s = 0.2, .connections = 64, .sources = 16384, .size = 64, .rate = 0};
   parse(argc, argv, &options, &meter);
   signal(SIGPIPE, SIG_IGN);
+  prctl(PR_SET_PDEATHSIG, SIGKILL); // never outlives a killed runner
   raise_file_limit();
   pattern_init();
   for (size_t i = 0; i < sizeof modes / sizeof modes[0]; i++) {

@@ -4,7 +4,7 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Instance, type InstanceOptions } from './instance.js';
-import type { ProxyDefinition, ProxyWork, Results, RunContext, Sample, Work } from './model.js';
+import type { ProxyDefinition, ProxyWork, Results, RunContext, Sample, StandaloneWork, Work } from './model.js';
 import type { NativePrograms } from './native-build.js';
 
 const SETTLE_MS = 80;
@@ -47,11 +47,20 @@ export class Runner {
   async run(): Promise<Results> {
     for (const work of this.#plan.works) {
       const startedMs = performance.now();
-      if ('runAlone' in work) this.#results.set(work.name, await work.runAlone());
+      if ('runAlone' in work) this.#results.set(work.name, await this.#runAlone(work));
       else await this.#runWork(work);
       this.#plan.report(`${work.name}: ${((performance.now() - startedMs) / 1_000).toFixed(0)} s`);
     }
     return this.#results;
+  }
+
+  async #runAlone(work: StandaloneWork): Promise<ReadonlyMap<string, readonly Sample[]>> {
+    try {
+      return await work.runAlone();
+    } catch (error) {
+      this.#plan.report(`${work.name}: ${error instanceof Error ? error.message : String(error)}`);
+      return new Map([[work.name, [{ round: 0, figures: {}, errors: { failed: 1 } }]]]);
+    }
   }
 
   async #runWork(work: ProxyWork): Promise<void> {
