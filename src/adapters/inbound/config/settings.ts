@@ -28,8 +28,10 @@ export interface Setting<T> {
 }
 
 const DAY_SECS = 86_400;
-/** Timers and the binding table's clock count 32-bit seconds; ten years is no limit in practice. */
-const TEN_YEARS_SECS = 3650 * DAY_SECS;
+/** The relay takes timeouts as 32 bits of milliseconds, which end at 49 days. */
+const LONGEST_TIMEOUT_SECS = 30 * DAY_SECS;
+/** The binding table compares seconds by the sign of a 32-bit difference. */
+const LONGEST_TTL_SECS = 3650 * DAY_SECS;
 const EMBEDDED = 'embedded';
 
 const region = matching(/^[A-Za-z0-9][A-Za-z0-9._-]{0,31}$/, 'up to 32 letters, digits, dots, dashes and underscores');
@@ -76,8 +78,8 @@ export const SETTINGS: { readonly [K in SettingKey]: Setting<ProxyConfig[K]> } =
   bindingTtlSecs: {
     variable: 'EDGEPROXY_BINDING_TTL_SECS',
     fallback: '600',
-    parser: seconds(0, TEN_YEARS_SECS),
-    description: 'how long a client keeps its backend after its last connection; 0 = off',
+    parser: wholeNumber(0, LONGEST_TTL_SECS),
+    description: 'how long a client keeps its backend after its last connection, in whole seconds; 0 = off',
   },
   bindingGcIntervalSecs: {
     variable: 'EDGEPROXY_BINDING_GC_INTERVAL_SECS',
@@ -140,19 +142,19 @@ export const SETTINGS: { readonly [K in SettingKey]: Setting<ProxyConfig[K]> } =
   idleTimeoutSecs: {
     variable: 'EDGEPROXY_IDLE_TIMEOUT_SECS',
     fallback: '3600',
-    parser: seconds(0, TEN_YEARS_SECS),
+    parser: seconds(0, LONGEST_TIMEOUT_SECS),
     description: 'a connection without a byte for this long is closed; 0 = off',
   },
   halfCloseTimeoutSecs: {
     variable: 'EDGEPROXY_HALF_CLOSE_TIMEOUT_SECS',
     fallback: '30',
-    parser: seconds(0, TEN_YEARS_SECS),
+    parser: seconds(0, LONGEST_TIMEOUT_SECS),
     description: 'how long one side may go on after the other has finished; 0 = off',
   },
   maxLifetimeSecs: {
     variable: 'EDGEPROXY_MAX_LIFETIME_SECS',
     fallback: '0',
-    parser: seconds(0, TEN_YEARS_SECS),
+    parser: seconds(0, LONGEST_TIMEOUT_SECS),
     description: 'a connection is closed at this age; 0 = off',
   },
   shutdownTimeoutSecs: {
