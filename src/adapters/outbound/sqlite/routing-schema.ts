@@ -4,6 +4,7 @@ import { linkSync, rmSync } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
 import Database from 'better-sqlite3';
 import type { Backend } from '../../../domain/backend.js';
+import { addColumn } from './backend-columns.js';
 import { databaseError } from './sqlite-failure.js';
 
 /** Without `draining`, which `backend drain` adds when first needed. */
@@ -45,8 +46,17 @@ function writeDraft(draft: string, backends: readonly Backend[]): void {
         @healthy, @weight, @softLimit, @hardLimit, 0)`,
     );
     for (const backend of backends) insert.run({ ...backend, healthy: backend.isHealthy ? 1 : 0 });
+    markDraining(database, backends);
     database.exec('COMMIT');
   } finally {
     database.close();
   }
+}
+
+function markDraining(database: Database.Database, backends: readonly Backend[]): void {
+  const draining = backends.filter(({ isDraining }) => isDraining);
+  if (draining.length === 0) return;
+  database.exec(addColumn('draining'));
+  const mark = database.prepare('UPDATE backends SET draining = 1 WHERE id = ?');
+  for (const { id } of draining) mark.run(id);
 }
