@@ -20,6 +20,13 @@ export interface ListeningSocketsOptions {
   readonly backlog: number;
 }
 
+const CHOOSE_ANOTHER = 'choose another with EDGEPROXY_LISTEN_ADDR or --listen';
+const ADVICE: Readonly<Record<string, string>> = {
+  EADDRINUSE: ` (another program listens there; ${CHOOSE_ANOTHER})`,
+  EADDRNOTAVAIL: ` (this machine has no such address; ${CHOOSE_ANOTHER})`,
+  EACCES: ` (this user may not use that port; ${CHOOSE_ANOTHER})`,
+};
+
 export class ListeningSockets {
   readonly sockets: readonly ListeningSocket[];
   /** With the port that the kernel chose where 0 was asked for. */
@@ -65,7 +72,8 @@ export class ListeningSockets {
       this.close();
       const { errnoCode, syscall } = cause as NativeError;
       const host = address.includes(':') ? `[${address}]` : address;
-      throw new EdgeproxyError('EP_LISTEN', `Cannot listen on ${host}:${port}: ${syscall} failed with ${errnoCode}.`, {
+      const reason = `${syscall} failed with ${errnoCode}${ADVICE[errnoCode] ?? ''}`;
+      throw new EdgeproxyError('EP_LISTEN', `Cannot listen on ${host}:${port}: ${reason}.`, {
         source: 'config',
         context: { address, port, errnoCode, syscall },
         cause,

@@ -17,8 +17,9 @@ const EXIT_CONFIG = 2;
 export async function runPrimary(config: ProxyConfig, warnings: readonly string[]): Promise<number> {
   const logger = createLogger({ level: config.logLevel, format: config.logFormat, role: 'primary' });
   for (const warning of warnings) logger.warn({}, warning);
+  const stop = firstStopSignal();
   try {
-    await runUntilSignal(config, makeParts(config, logger));
+    await (config.isDemo ? runDemo(config, logger, stop) : runUntilSignal(config, makeParts(config, logger), stop));
     return EXIT_OK;
   } catch (error) {
     if (!(error instanceof EdgeproxyError)) {
@@ -40,20 +41,48 @@ function makeParts(config: ProxyConfig, logger: Logger): ProxyParts {
   };
 }
 
-async function runUntilSignal(config: ProxyConfig, parts: ProxyParts): Promise<void> {
+/** Loaded only now: who runs no demo need not wait for its code. */
+async function runDemo(config: ProxyConfig, logger: Logger, stop: StopSignals): Promise<void> {
+  const [{ Demo, demoInstructions }, { DemoGeoSource }] = await Promise.all([
+    import('./demo/demo.js'),
+    import('./demo/demo-geo-source.js'),
+  ]);
+  const demo = await Demo.start();
+  try {
+    const parts = makeParts(demo.configure(config), logger);
+    const geo = config.geoipPath === null ? new DemoGeoSource(parts.native) : parts.geo;
+    await runUntilSignal(demo.configure(config), { ...parts, geo }, stop, (proxy) => {
+      process.stdout.write(demoInstructions(proxy.bound, config.region));
+    });
+  } finally {
+    await demo.close();
+  }
+}
+
+async function runUntilSignal(
+  config: ProxyConfig,
+  parts: ProxyParts,
+  stop: StopSignals,
+  onReady: (proxy: Proxy) => void = () => undefined,
+): Promise<void> {
   const { logger } = parts;
   process.title = 'edgeproxy';
-  const stop = firstStopSignal();
+  let isReady = false;
+  // From the start: what a signal does by default is end the process.
+  process.on('SIGUSR2', () => logger.warn({}, 'SIGUSR2: upgrading in place is not available in this version'));
   const proxy = new Proxy(config, parts);
+  process.on('SIGHUP', () => {
+    if (isReady) void proxy.reload();
+  });
   try {
     await proxy.open();
   } catch (error) {
     await proxy.abort();
     throw error;
   }
-  process.on('SIGHUP', () => void proxy.reload());
-  process.on('SIGUSR2', () => logger.warn({}, 'SIGUSR2: upgrading in place is not available in this version'));
+  isReady = true;
   logger.info({ listen: proxy.bound, workers: config.workers, accept: config.accept }, 'edgeproxy is ready');
+  onReady(proxy);
 
   const signal = await stop.first;
   logger.info({ signal, timeoutSecs: config.shutdownTimeoutSecs }, 'draining; the same signal again closes now');
@@ -62,8 +91,13 @@ async function runUntilSignal(config: ProxyConfig, parts: ProxyParts): Promise<v
   logger.info({}, 'edgeproxy has ended');
 }
 
+interface StopSignals {
+  readonly first: Promise<string>;
+  readonly second: Promise<string>;
+}
+
 /** SIGTERM or SIGINT, also one that comes before the proxy is ready. */
-function firstStopSignal(): { first: Promise<string>; second: Promise<string> } {
+function firstStopSignal(): StopSignals {
   const waiting: ((signal: string) => void)[] = [];
   const next = () => new Promise<string>((resolve) => waiting.push(resolve));
   const stop = { first: next(), second: next() };

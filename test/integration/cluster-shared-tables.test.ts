@@ -75,7 +75,7 @@ describe('the shared tables', TIME_LIMIT, () => {
     (Atomics.load(region.words, region.workerAt(worker) + WORKER.PAIR_SEQUENCE) & 1) !== 0;
   const slots = Array.from({ length: SLOTS }, (_, slot) => slot);
 
-  after(async () => {
+  after(() => {
     for (const hammer of hammers) if (hammer.process.exitCode === null) hammer.process.kill('SIGKILL');
     native.closeFd(fd);
   });
@@ -119,7 +119,9 @@ describe('the shared tables', TIME_LIMIT, () => {
     async function compare(victims: readonly number[]): Promise<void> {
       const nothing: HammerReport = { type: 'holding', held: slots.map(() => 0), strayBindings: 0 };
       const reports = await Promise.all(
-        living.map((hammer, worker) => (victims.includes(worker) ? nothing : hammer.ask({ type: 'hold' }, 'holding'))),
+        living.map(async (hammer, worker) =>
+          victims.includes(worker) ? nothing : hammer.ask({ type: 'hold' }, 'holding'),
+        ),
       );
       for (const slot of slots) {
         const held = reports.reduce((sum, report) => sum + (report.held[slot] ?? 0), 0);
@@ -146,7 +148,7 @@ describe('the shared tables', TIME_LIMIT, () => {
         const victims = round % 4 === 3 ? [victim, (victim + 1) % WORKERS] : [victim];
         await Promise.all(living.map((hammer) => hammer.ask({ type: 'go' }, 'going')));
         await new Promise((resolve) => setTimeout(resolve, Math.random() * 10));
-        await Promise.all(victims.map((worker) => living[worker]?.kill()));
+        await Promise.all(victims.map(async (worker) => living[worker]?.kill()));
         torn += victims.filter(isTorn).length;
         for (const slot of slots) assert.ok(activeOf(slot) <= HARD_LIMIT, `active ${activeOf(slot)} above the limit`);
         await Promise.all(victims.map(reclaimed));

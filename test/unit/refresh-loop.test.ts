@@ -139,11 +139,11 @@ describe('RefreshLoop', () => {
   });
 
   it('logs a state that cannot be applied like one that cannot be read, and goes on', async () => {
-    answers = ['first', 'poison', 'third'];
+    const states = ['first', 'poison', 'third'];
     loop = new RefreshLoop({
       name: 'source',
       intervalMs: INTERVAL_MS,
-      read: () => Promise.resolve(answers.shift() ?? null),
+      read: () => Promise.resolve(states.shift() ?? null),
       apply: (state) => {
         if (state === 'poison') throw new Error('does not fit');
         applied.push(state);
