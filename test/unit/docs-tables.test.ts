@@ -1,0 +1,127 @@
+/** The tables of the documentation are the code's: whatever one has, the other has. */
+import assert from 'node:assert/strict';
+import { readFileSync, readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, it } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import type { Command } from 'commander';
+import { SETTINGS, SETTING_KEYS } from '../../src/adapters/inbound/config/settings.js';
+import type { Setting } from '../../src/adapters/inbound/config/settings.js';
+import { UNAVAILABLE_FEATURES } from '../../src/adapters/inbound/config/unavailable-features.js';
+import { backendCommand } from '../../src/cli/backend-command.js';
+import { startCommand, validateCommand } from '../../src/cli/start-command.js';
+
+const ROOT = fileURLToPath(new URL('../../', import.meta.url));
+const ERROR_CODE = /\bEP_[A-Z][A-Z_]*[A-Z]\b/g;
+const SIGNAL = /'(SIG[A-Z0-9]+)'/g;
+
+function textOf(path: string): string {
+  return readFileSync(join(ROOT, path), 'utf8');
+}
+
+/** The cells of the table whose header starts with `header`. */
+function tableRows(path: string, header: string): string[][] {
+  const lines = textOf(path).split('\n');
+  const start = lines.findIndex((line) => cellsOf(line)[0] === header);
+  assert.notEqual(start, -1, `${path} has no table of ${header}`);
+  const length = lines.slice(start).findIndex((line) => !line.startsWith('|'));
+  return lines.slice(start + 2, start + length).map(cellsOf);
+}
+
+function cellsOf(line: string): string[] {
+  return line.startsWith('|')
+    ? line
+        .split('|')
+        .slice(1, -1)
+        .map((cell) => cell.trim())
+    : [];
+}
+
+function code(text: string): string {
+  return `\`${text}\``;
+}
+
+function sourceFiles(folder: string): string[] {
+  return readdirSync(join(ROOT, folder), { recursive: true, encoding: 'utf8' })
+    .filter((name) => /\.(ts|cc|h)$/.test(name))
+    .map((name) => join(folder, name));
+}
+
+/** Flags of a command as typed, without those that are hidden or common to all. */
+function flagsOf(command: Command): string[] {
+  return command.options.filter(({ hidden }) => !hidden).map(({ long }) => long ?? '');
+}
+
+function flagsIn(cell = ''): string[] {
+  return cell.match(/--[a-z-]+/g) ?? [];
+}
+
+describe('docs/configuration.md', () => {
+  it('has every setting with its flag, default, values and meaning', () => {
+    const expected = SETTING_KEYS.map((key): Setting<unknown> => SETTINGS[key]).map((setting) => [
+      code(setting.variable),
+      setting.flag === undefined ? '' : code(`${setting.flag.name} ${setting.flag.argument}`),
+      setting.fallback,
+      setting.parser.expected,
+      setting.description,
+    ]);
+    assert.deepEqual(tableRows('docs/configuration.md', 'variable'), expected);
+  });
+
+  it('has every feature that cannot be switched on', () => {
+    const text = textOf('docs/configuration.md');
+    const rows = text
+      .split('\n')
+      .map(cellsOf)
+      .filter(([, feature]) => UNAVAILABLE_FEATURES.some((f) => f.feature === feature));
+    const expected = UNAVAILABLE_FEATURES.map(({ variable, feature, parameters }) => [
+      code(variable),
+      feature,
+      parameters.map((name) => code(`EDGEPROXY_${name}`)).join(', '),
+    ]);
+    assert.deepEqual(rows, expected);
+  });
+});
+
+describe('docs/cli.md', () => {
+  it('has every flag of start and validate', () => {
+    const rows = tableRows('docs/cli.md', 'flag');
+    const documented = (command: string): string[] =>
+      rows.filter(([, commands]) => commands?.split(', ').includes(command)).flatMap(([flag]) => flagsIn(flag));
+    assert.deepEqual(documented('start').sort(), flagsOf(startCommand(() => undefined)).sort());
+    assert.deepEqual(documented('validate').sort(), flagsOf(validateCommand(() => undefined)).sort());
+  });
+
+  it('has every command of `edgeproxy backend` with its flags', () => {
+    const documented = tableRows('docs/cli.md', 'command').map(([name = '', flags]) => [
+      /[a-z]+/.exec(name)?.[0],
+      flagsIn(flags).sort(),
+    ]);
+    const commands = backendCommand().commands.map((command) => [command.name(), flagsOf(command).sort()]);
+    assert.deepEqual(documented, commands);
+  });
+});
+
+describe('docs/errors.md', () => {
+  it('has every code of the sources, and no other', () => {
+    const used = [...sourceFiles('src'), ...sourceFiles('native')].flatMap(
+      (path) => textOf(path).match(ERROR_CODE) ?? [],
+    );
+    const documented = tableRows('docs/errors.md', 'code').map(([name]) => name);
+    assert.deepEqual(documented, [...new Set(used)].sort().map(code));
+  });
+
+  it('says of each code what it means and what to do', () => {
+    for (const [name, meaning = '', advice = ''] of tableRows('docs/errors.md', 'code')) {
+      assert.ok(meaning.length > 10 && advice.length > 5, name);
+    }
+  });
+});
+
+describe('docs/signals.md', () => {
+  it('has every signal that the primary answers, and no other', () => {
+    const answered = new Set([...textOf('src/cluster/primary.ts').matchAll(SIGNAL)].map(([, name = '']) => name));
+    const documented = tableRows('docs/signals.md', 'signal').map(([name]) => name);
+    assert.deepEqual(documented.sort(), [...answered].sort().map(code));
+  });
+});
