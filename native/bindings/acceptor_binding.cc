@@ -102,7 +102,7 @@ Napi::Value AcceptorBinding::Promise(Napi::Env env, Ask ask) {
     return deferred.Promise();
   }
   uint64_t ticket = 0;
-  const Napi::Promise promise = promises_.Add(env, ticket);
+  const Napi::Value promise = promises_.Add(env, ticket);
   const SystemError error = ask(ticket);
   if (error.is_set()) promises_.Reject(env, ticket, MakeNativeError(env, error));
   return promise;

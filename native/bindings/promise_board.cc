@@ -8,7 +8,7 @@ namespace edgeproxy {
 // Touched on the loop's thread alone.
 struct PromiseBoard::Waiting {
   napi_threadsafe_function function = nullptr;
-  std::unordered_map<uint64_t, Napi::Promise::Deferred> deferred;
+  std::unordered_map<uint64_t, napi_deferred> deferred;
   uint64_t last_ticket = 0;
 
   void Forget(napi_env env, uint64_t ticket) {
@@ -36,12 +36,14 @@ bool PromiseBoard::Open(Napi::Env env, const char* name) {
   return true;
 }
 
-Napi::Promise PromiseBoard::Add(Napi::Env env, uint64_t& ticket) {
+Napi::Value PromiseBoard::Add(Napi::Env env, uint64_t& ticket) {
   if (waiting_->deferred.empty()) napi_ref_threadsafe_function(env, function_);
   ticket = ++waiting_->last_ticket;
-  const Napi::Promise::Deferred deferred(env);
-  waiting_->deferred.emplace(ticket, deferred);
-  return deferred.Promise();
+  napi_value promise = nullptr;
+  napi_deferred deferred = nullptr;
+  // Fails only where the environment is ending; then nobody looks at the promise.
+  if (napi_create_promise(env, &deferred, &promise) == napi_ok) waiting_->deferred.emplace(ticket, deferred);
+  return Napi::Value(env, promise);
 }
 
 void PromiseBoard::Fulfil(uint64_t ticket) {
@@ -51,7 +53,7 @@ void PromiseBoard::Fulfil(uint64_t ticket) {
 void PromiseBoard::Reject(Napi::Env env, uint64_t ticket, Napi::Error reason) {
   const auto found = waiting_->deferred.find(ticket);
   if (found == waiting_->deferred.end()) return;
-  found->second.Reject(reason.Value());
+  napi_reject_deferred(env, found->second, reason.Value());
   waiting_->Forget(env, ticket);
 }
 
@@ -62,7 +64,10 @@ void PromiseBoard::Deliver(napi_env env, napi_value, void* context, void* data) 
   const auto ticket = reinterpret_cast<uint64_t>(data);
   const auto found = waiting->deferred.find(ticket);
   if (found == waiting->deferred.end()) return;
-  found->second.Resolve(Napi::Env(env).Undefined());
+  // Node-API itself rather than its C++ wrapper, which ends the process where a terminating thread cannot run JavaScript.
+  napi_value undefined = nullptr;
+  napi_get_undefined(env, &undefined);
+  napi_resolve_deferred(env, found->second, undefined);
   waiting->Forget(env, ticket);
 }
 

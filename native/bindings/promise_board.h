@@ -16,7 +16,7 @@ class PromiseBoard {
 
   bool Open(Napi::Env env, const char* name);
   // A new promise; `ticket` is its number.
-  Napi::Promise Add(Napi::Env env, uint64_t& ticket);
+  Napi::Value Add(Napi::Env env, uint64_t& ticket);
   // Fulfils it with undefined, soon; from any thread, once per ticket, and before Close.
   void Fulfil(uint64_t ticket);
   // The same at once, for a ticket that no other thread knows.

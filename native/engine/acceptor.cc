@@ -43,24 +43,28 @@ int CreateWithoutSignals(pthread_t& thread, void* (*run)(void*), void* argument)
 
 }  // namespace
 
+Acceptor::Running::Running(const AcceptorOptions& options, AcceptorObserver& observer, AcceptorStats& stats)
+    : commands(kMaxCommands), loop(options, commands, observer, stats) {}
+
 Acceptor::Acceptor(const AcceptorOptions& options, AcceptorObserver& observer)
-    : commands_(kMaxCommands), loop_(options, commands_, observer, stats_) {}
+    : options_(options), observer_(observer) {}
 
 SystemError Acceptor::Start() {
-  SystemError error = commands_.Open();
-  if (!error.is_set()) error = loop_.Open();
+  auto running = std::make_unique<Running>(options_, observer_, stats_);
+  SystemError error = running->commands.Open();
+  if (!error.is_set()) error = running->loop.Open();
   if (error.is_set()) return error;
-  const int created = CreateWithoutSignals(thread_, RunThread, this);
+  const int created = CreateWithoutSignals(running->thread, RunThread, &running->loop);
   if (created != 0) return {created, "pthread_create"};
-  ::pthread_setname_np(thread_, "edge-acceptor");
-  is_running_ = true;
+  ::pthread_setname_np(running->thread, "edge-acceptor");
+  running_ = std::move(running);
   return {};
 }
 
-void* Acceptor::RunThread(void* self) {
+void* Acceptor::RunThread(void* loop) {
   // The default slack of 50 µs would be a third of the time that connections are given to gather.
   ::prctl(PR_SET_TIMERSLACK, 1);
-  static_cast<Acceptor*>(self)->loop_.Run();
+  static_cast<AcceptorLoop*>(loop)->Run();
   return nullptr;
 }
 
@@ -91,14 +95,15 @@ SystemError Acceptor::Stop(uint64_t ticket) {
 }
 
 SystemError Acceptor::Push(AcceptorCommand command) {
-  const int error = is_running_ ? commands_.Push(std::move(command)) : ESHUTDOWN;
+  const int error = running_ ? running_->commands.Push(std::move(command)) : ESHUTDOWN;
   return error == 0 ? SystemError{} : SystemError{error, "acceptor"};
 }
 
 void Acceptor::Close() {
-  if (!std::exchange(is_running_, false)) return;
-  commands_.Close();
-  ::pthread_join(thread_, nullptr);
+  if (!running_) return;
+  running_->commands.Close();
+  ::pthread_join(running_->thread, nullptr);
+  running_.reset();
 }
 
 }  // namespace edgeproxy

@@ -7,6 +7,7 @@
 #include <pthread.h>
 
 #include <cstdint>
+#include <memory>
 
 #include "acceptor_loop.h"
 #include "system_error.h"
@@ -35,14 +36,21 @@ class Acceptor {
   const AcceptorStats& stats() const { return stats_; }
 
  private:
-  static void* RunThread(void* self);
+  static void* RunThread(void* loop);
   SystemError Push(AcceptorCommand command);
 
+  // What lives from Start to Close.
+  struct Running {
+    Running(const AcceptorOptions& options, AcceptorObserver& observer, AcceptorStats& stats);
+    AcceptorQueue commands;
+    AcceptorLoop loop;
+    pthread_t thread{};
+  };
+
+  const AcceptorOptions options_;
+  AcceptorObserver& observer_;
   AcceptorStats stats_;
-  AcceptorQueue commands_;
-  AcceptorLoop loop_;
-  pthread_t thread_{};
-  bool is_running_ = false;
+  std::unique_ptr<Running> running_;
 };
 
 }  // namespace edgeproxy

@@ -42,6 +42,20 @@ export interface NativeAcceptorOptions {
   readonly coalesceMicros: number;
 }
 
+/** Totals since the start. */
+export interface NativeAcceptorStats {
+  readonly accepted: number;
+  readonly handed: number;
+  /** Taken back from dead workers, and lost there because this process had no descriptor left for them. */
+  readonly recovered: number;
+  readonly lost: number;
+  /** How often accepting paused because descriptors or memory ran out, and because no live worker had room. */
+  readonly pausedForDescriptors: number;
+  readonly rested: number;
+  /** Listeners given up because nothing can be accepted from them. */
+  readonly brokenListeners: number;
+}
+
 /**
  * A thread of the primary that owns listening sockets: accept4 in batches, each socket to the live worker with the
  * fewest connections. Descriptors given to it are duplicated; the caller keeps its own.
@@ -56,7 +70,9 @@ export interface NativeAcceptor {
   workerDown(index: number): Promise<void>;
   /** Empties the queue of each listener a last time, hands that on, closes the listeners. */
   stop(): Promise<void>;
-  /** Ends and joins the thread; idempotent. */
+  /** Also after close. */
+  stats(): NativeAcceptorStats;
+  /** Ends and joins the thread once it has done what it was asked; idempotent. Afterwards all else is ESHUTDOWN. */
   close(): void;
 }
 
