@@ -65,7 +65,7 @@ static void raise_file_limit(void) {
 int main(int argc, char **argv) {
   static struct meter meter;
   struct options options = {
-      .mode = "", .seconds = 1.5, .warmup_s = 0.2, .connections = 64, .sources = 16384, .size = 64, .rate = 0};
+      .mode = "", .seconds = 1.5, .warmup_s = 0.2, .connections = 64, .sources = 262144, .size = 64, .rate = 0};
   parse(argc, argv, &options, &meter);
   signal(SIGPIPE, SIG_IGN);
   prctl(PR_SET_PDEATHSIG, SIGKILL); // never outlives a killed runner

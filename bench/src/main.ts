@@ -14,7 +14,7 @@ import { buildNative } from './native-build.js';
 import { hasFailures, jsonReport, markdownReport, plainReport, type Report } from './report.js';
 import { Runner } from './runner.js';
 import { becomeOnlyRun } from './single-run.js';
-import { judgeTargets } from './targets.js';
+import { judgeTargets } from './verdicts.js';
 import { allWorks } from './works/all.js';
 
 const BENCH_DIRECTORY = dirname(dirname(fileURLToPath(import.meta.url)));

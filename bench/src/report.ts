@@ -3,7 +3,7 @@ import type { Machine } from './machine.js';
 import type { Results, Work } from './model.js';
 import { medianOf } from './statistics.js';
 import { figureRows, markdownTable, plainTable, ratioRows, RATIO_BASES, type Row } from './tables.js';
-import type { Verdict } from './targets.js';
+import type { Verdict } from './verdicts.js';
 
 export interface Report {
   readonly command: string;

@@ -1,20 +1,8 @@
-/** What edgeproxy must reach, and whether a run shows it. */
-import type { Results } from './model.js';
-import { number } from './tables.js';
-import { medianOf, pairedRatio } from './statistics.js';
+/** What edgeproxy must reach. */
+export type Relation = '≥' | '≤';
+export type Variant = 'reuseport' | 'handoff';
 
-export interface Verdict {
-  readonly figure: string;
-  readonly wanted: string;
-  /** The figure of this run, or '-' where it was not measured. */
-  readonly reached: string;
-  readonly isMet: boolean | undefined;
-}
-
-type Relation = '≥' | '≤';
-type Variant = 'reuseport' | 'handoff';
-
-interface RatioTarget {
+export interface RatioTarget {
   readonly figure: string;
   readonly work: string;
   readonly key: string;
@@ -24,7 +12,7 @@ interface RatioTarget {
   readonly variants?: readonly Variant[];
 }
 
-interface ValueTarget {
+export interface ValueTarget {
   readonly figure: string;
   readonly work: string;
   readonly key: string;
@@ -35,10 +23,10 @@ interface ValueTarget {
   readonly rows: readonly string[];
 }
 
-const BOTH: readonly Variant[] = ['reuseport', 'handoff'];
+export const BOTH: readonly Variant[] = ['reuseport', 'handoff'];
 const EDGEPROXY: readonly string[] = BOTH.map((variant) => `edgeproxy-${variant}`);
 
-const ratioTargets: readonly RatioTarget[] = [
+export const ratioTargets: readonly RatioTarget[] = [
   { figure: 'download Gb/s', work: 'download', key: 'gbps', base: 'haproxy', relation: '≥', bound: 1.4 },
   { figure: 'download Gb/s', work: 'download', key: 'gbps', base: 'nginx', relation: '≥', bound: 1.2 },
   { figure: 'upload Gb/s', work: 'upload', key: 'gbps', base: 'haproxy', relation: '≥', bound: 1.1 },
@@ -105,7 +93,7 @@ const ratioTargets: readonly RatioTarget[] = [
   },
 ];
 
-const valueTargets: readonly ValueTarget[] = [
+export const valueTargets: readonly ValueTarget[] = [
   {
     figure: 'userland memory per idle connection',
     work: 'idle',
@@ -152,60 +140,3 @@ const valueTargets: readonly ValueTarget[] = [
     rows: ['edgeproxy-handoff'],
   },
 ];
-
-function isWithin(value: number, relation: Relation, bound: number): boolean {
-  return relation === '≥' ? value >= bound : value <= bound;
-}
-
-function judge(values: readonly (number | undefined)[], relation: Relation, bound: number): boolean | undefined {
-  if (values.length === 0 || values.includes(undefined)) return undefined;
-  return values.every((value) => value !== undefined && isWithin(value, relation, bound));
-}
-
-/** Where other programs disturbed the run, the CPU of the bench's own processes tells more than that of the machine. */
-function withOwnCpu(results: Results, target: RatioTarget, variant: Variant): string {
-  if (target.key !== 'systemCpu') return '';
-  const ofWork = results.get(target.work);
-  const ratio = pairedRatio(ofWork?.get(`edgeproxy-${variant}`) ?? [], ofWork?.get(target.base) ?? [], 'ownCpu');
-  return ratio === undefined ? '' : ` (own CPU ${number(ratio, 2)})`;
-}
-
-function ratioVerdict(results: Results, target: RatioTarget): Verdict {
-  const variants = target.variants ?? BOTH;
-  const ofWork = results.get(target.work);
-  const base = ofWork?.get(target.base) ?? [];
-  const ratios = variants.map((variant) => pairedRatio(ofWork?.get(`edgeproxy-${variant}`) ?? [], base, target.key));
-  const texts = ratios.map((ratio, index) => {
-    const variant = variants[index] ?? 'handoff';
-    return ratio === undefined ? [] : [`${variant} ${number(ratio, 2)} ×${withOwnCpu(results, target, variant)}`];
-  });
-  return {
-    figure: target.figure,
-    wanted: `${target.relation} ${target.bound} × ${target.base}`,
-    reached: texts.flat().join(', ') || '-',
-    isMet: judge(ratios, target.relation, target.bound),
-  };
-}
-
-function valueVerdict(results: Results, target: ValueTarget): Verdict {
-  const ofWork = results.get(target.work);
-  const values = target.rows.map((row) => medianOf(ofWork?.get(row) ?? [], target.key));
-  const texts = values.flatMap((value, index) =>
-    value === undefined
-      ? []
-      : [`${(target.rows[index] ?? '').replace('edgeproxy-', '')} ${number(value, target.digits)} ${target.unit}`],
-  );
-  return {
-    figure: target.figure,
-    wanted: `≤ ${number(target.bound, target.bound % 1 === 0 ? 0 : 1)} ${target.unit}`,
-    reached: texts.join(', ') || '-',
-    isMet: judge(values, '≤', target.bound),
-  };
-}
-
-export function judgeTargets(results: Results): Verdict[] {
-  return [
-    ...ratioTargets.map((target) => ratioVerdict(results, target)),
-    ...valueTargets.map((target) => valueVerdict(results, target)),
-  ];
-}
