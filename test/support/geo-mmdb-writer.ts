@@ -78,6 +78,11 @@ export function treeOf(networks: readonly MmdbNetwork[], ipVersion: 4 | 6): Mmdb
   return nodes;
 }
 
+/** Index of the node that a prefix leads to. */
+export function nodeAt(nodes: readonly MmdbNode[], network: string, ipVersion: 4 | 6): number {
+  return prefixBits(network, ipVersion).reduce((node: number, bit) => Number(nodes[node]?.[bit]), 0);
+}
+
 export function encodeValue(value: MmdbValue): Buffer {
   if (Buffer.isBuffer(value)) return value;
   if (typeof value === 'string') return withControl(2, Buffer.byteLength(value), Buffer.from(value));

@@ -27,6 +27,6 @@ export const DEFAULT_GEO_LIMITS: GeoLimits = {
   maxRecordValues: 4096,
   maxRecordDepth: 32,
   maxTextBytes: 1 << 16,
-  loadTimeoutMs: 60_000,
+  loadTimeoutMs: 120_000,
   maxHeapMb: 512,
 };

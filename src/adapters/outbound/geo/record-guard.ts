@@ -101,7 +101,7 @@ export class RecordGuard {
       throw new RecordFault(`more than ${depth} maps and arrays inside each other`);
     // Before the reader allocates for them: that many values cannot follow in what is left of the section.
     if (length > this.#end - offset)
-      throw new RecordFault(`a ${isMap ? 'map' : 'array'} of ${length} values at offset ${offset}`);
+      throw new RecordFault(`${isMap ? 'a map' : 'an array'} of ${length} values at offset ${offset}`);
     for (let i = 0; i < length; i++) {
       if (isMap) offset = this.#value(offset, depth + 1, true);
       offset = this.#value(offset, depth + 1);
