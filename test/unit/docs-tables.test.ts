@@ -1,7 +1,7 @@
 /** The tables of the documentation are the code's: whatever one has, the other has. */
 import assert from 'node:assert/strict';
-import { readFileSync, readdirSync } from 'node:fs';
-import { join } from 'node:path';
+import { existsSync, readFileSync, readdirSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { describe, it } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import type { Command } from 'commander';
@@ -124,4 +124,18 @@ describe('docs/signals.md', () => {
     const documented = tableRows('docs/signals.md', 'signal').map(([name]) => name);
     assert.deepEqual(documented.sort(), [...answered].sort().map(code));
   });
+});
+
+describe('links between documents', () => {
+  for (const path of [
+    'README.md',
+    'ARCHITECTURE.md',
+    ...readdirSync(join(ROOT, 'docs')).map((name) => `docs/${name}`),
+  ]) {
+    it(`lead somewhere in ${path}`, () => {
+      for (const [, target = ''] of textOf(path).matchAll(/\]\(([^)#:]+)(?:#[^)]*)?\)/g)) {
+        assert.ok(existsSync(join(ROOT, dirname(path), target)), `${path} links to ${target}`);
+      }
+    });
+  }
 });
