@@ -1,8 +1,7 @@
 import { open, type FileHandle } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import type { GeoRegion, GeoSource } from '../../../application/ports/geo-source.js';
-import { geoError } from './geo-error.js';
-import { messageOf } from './mmdb-metadata.js';
+import { geoError, messageOf } from './geo-error.js';
 import { makeGeoRegion, type RegionMaker } from './region-factory.js';
 
 /** Made by the build. dist/ lies at the package root, four folders above this file in src/ as in dist/. */

@@ -35,6 +35,20 @@ export function geoError(failure: GeoFailure, cause?: unknown): EdgeproxyError {
   });
 }
 
+/** EP_GEO_DAMAGED of that file. */
+export function damaged(
+  file: { readonly path: string },
+  found: string,
+  expected: string,
+  cause?: unknown,
+): EdgeproxyError {
+  return geoError({ code: 'EP_GEO_DAMAGED', path: file.path, found, expected }, cause);
+}
+
+export function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
+
 /** The plain value that geoError makes the same error of, on the other side of a thread's border. */
 export function geoFailure(path: string, error: unknown): GeoFailure {
   if (error instanceof EdgeproxyError && isGeoErrorCode(error.code)) {
@@ -46,7 +60,7 @@ export function geoFailure(path: string, error: unknown): GeoFailure {
       expected: textOf(expected, 'a smaller database'),
     };
   }
-  return { code: 'EP_GEO_LOAD', path, found: `an error: ${textOf(error, '')}`, expected: 'a load without one' };
+  return { code: 'EP_GEO_LOAD', path, found: `an error: ${messageOf(error)}`, expected: 'a load without one' };
 }
 
 function isGeoErrorCode(code: string): code is GeoErrorCode {
@@ -54,6 +68,5 @@ function isGeoErrorCode(code: string): code is GeoErrorCode {
 }
 
 function textOf(value: unknown, otherwise: string): string {
-  if (value instanceof Error) return value.message;
   return typeof value === 'string' ? value : otherwise;
 }

@@ -5,10 +5,9 @@ import { EdgeproxyError } from '../../../domain/edgeproxy-error.js';
 import { threadFile } from '../thread-file.js';
 import { fileIdentity, type FileIdentity } from './file-identity.js';
 import type { CompiledGeo, GeoCompileResult, GeoCompileTask } from './geo-compile.worker.js';
-import { geoError } from './geo-error.js';
+import { geoError, messageOf } from './geo-error.js';
 import { DEFAULT_GEO_LIMITS, type GeoLimits } from './geo-limits.js';
 import { unreadable } from './mmdb-file.js';
-import { messageOf } from './mmdb-metadata.js';
 import { makeGeoRegion, type RegionMaker } from './region-factory.js';
 
 /**

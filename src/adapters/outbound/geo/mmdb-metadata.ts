@@ -1,6 +1,6 @@
 /** Finds, checks and reads the metadata section; the reader that comes back decodes the records. */
 import { Reader, type Response } from 'maxmind';
-import { geoError } from './geo-error.js';
+import { damaged, geoError, messageOf } from './geo-error.js';
 import type { GeoLimits } from './geo-limits.js';
 import type { MmdbFile } from './mmdb-file.js';
 import { RecordFault, RecordGuard } from './record-guard.js';
@@ -123,12 +123,4 @@ function expectField(
   expected: string,
 ): void {
   if (!isSound(value)) throw damaged(file, `${name} ${String(value)}`, expected);
-}
-
-export function damaged({ path }: MmdbFile, found: string, expected: string, cause?: unknown): Error {
-  return geoError({ code: 'EP_GEO_DAMAGED', path, found, expected }, cause);
-}
-
-export function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

@@ -1,8 +1,8 @@
 import { NO_COUNTRY } from '../../../domain/geo/geo-layout.js';
-import { geoError } from './geo-error.js';
+import { damaged, geoError, messageOf } from './geo-error.js';
 import type { GeoLimits } from './geo-limits.js';
 import type { MmdbFile } from './mmdb-file.js';
-import { damaged, messageOf, SEPARATOR_BYTES, type MmdbDatabase } from './mmdb-metadata.js';
+import { SEPARATOR_BYTES, type MmdbDatabase } from './mmdb-metadata.js';
 import { recordCountry } from './record-country.js';
 import { RecordGuard } from './record-guard.js';
 

@@ -5,8 +5,9 @@
  */
 import { leafRef, NO_COUNTRY_REF } from '../../../domain/geo/geo-layout.js';
 import type { GeoTrieBuilder } from '../../../domain/geo/geo-trie-builder.js';
+import { damaged } from './geo-error.js';
 import type { MmdbFile } from './mmdb-file.js';
-import { damaged, type MmdbDatabase } from './mmdb-metadata.js';
+import type { MmdbDatabase } from './mmdb-metadata.js';
 import type { RecordCountries } from './record-countries.js';
 import { SearchTree, type Side } from './search-tree.js';
 
