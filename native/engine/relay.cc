@@ -217,9 +217,12 @@ void Relay::End(Connection& connection, EndReason reason) {
   Free(connection);
 }
 
-// Abort is abort: the other side learns that the stream is broken, and no TIME_WAIT holds a port towards the backend.
+// Abort is abort: the other side learns that the stream is broken, and no TIME_WAIT holds a port towards the backend. One
+// exception: a client that has been sent the whole answer and its end keeps what the kernel still has to deliver, as when
+// a backend answers early, closes, and resets what the client goes on sending.
 void Relay::Abort(Connection& connection, EndReason reason) {
-  ResetOnClose(connection.client);
+  const bool has_whole_answer = reason == EndReason::kBackendReset && connection.download.is_finished();
+  if (!has_whole_answer) ResetOnClose(connection.client);
   ResetOnClose(connection.backend);
   End(connection, reason);
 }
