@@ -14,12 +14,12 @@ export interface Flags {
 
 export const USAGE = `usage: npm run bench -- [flags]
   --works a,b      only these works            --proxies a,b    only these proxies
-  --rounds N       rounds (default 5)          --seconds S      length of one measurement (default 1.2)
+  --rounds N       rounds (default 5)          --seconds S      length of one measurement (default 1)
   --quick          2 rounds of 0.5 s           --json FILE      also write the results there
   --markdown FILE  write the tables as Markdown
   --check          exit code 1 when a target is missed or something failed`;
 
-const DEFAULT = { rounds: 5, seconds: 1.2 };
+const DEFAULT = { rounds: 5, seconds: 1 };
 const QUICK = { rounds: 2, seconds: 0.5 };
 
 function list(text: string | undefined): readonly string[] | undefined {

@@ -1,12 +1,12 @@
 /** A running proxy with its own backend and directory. */
 import { mkdtempSync, rmSync } from 'node:fs';
-import { connect } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { startBackend, type Backend } from './backend.js';
 import { Child } from './child.js';
 import { freePort } from './free-ports.js';
 import type { BackendKind, ProxyDefinition, Target } from './model.js';
+import { answers } from './probe.js';
 import { processTree } from './process-tree.js';
 
 const READY_TIMEOUT_MS = 10_000;
@@ -65,7 +65,7 @@ export class Instance implements Target {
   static async start(definition: ProxyDefinition, options: InstanceOptions): Promise<Instance> {
     const instance = await Instance.spawn(definition, options);
     try {
-      await instance.#untilReady();
+      await instance.#untilReady(options.backendKind);
       return instance;
     } catch (error) {
       await instance.stop();
@@ -95,23 +95,12 @@ export class Instance implements Target {
     rmSync(this.#directory, { recursive: true, force: true });
   }
 
-  async #untilReady(): Promise<void> {
+  async #untilReady(kind: BackendKind): Promise<void> {
     const deadlineMs = performance.now() + READY_TIMEOUT_MS;
-    while (!(await canConnect(this.port))) {
+    while (!(await answers(this.port, kind))) {
       if (!this.isRunning) throw new Error(`${this.proxy} ended at start: ${this.logTail}`);
-      if (performance.now() > deadlineMs) throw new Error(`${this.proxy} did not listen in time: ${this.logTail}`);
+      if (performance.now() > deadlineMs) throw new Error(`${this.proxy} did not answer in time: ${this.logTail}`);
       await sleep(POLL_MS);
     }
   }
-}
-
-function canConnect(port: number): Promise<boolean> {
-  return new Promise((resolve) => {
-    const socket = connect({ port, host: '127.0.0.1' });
-    socket.once('connect', () => {
-      socket.destroy();
-      resolve(true);
-    });
-    socket.once('error', () => resolve(false));
-  });
 }

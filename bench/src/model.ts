@@ -73,7 +73,7 @@ export interface ProxyWork extends WorkTitle {
   readonly backend: BackendKind;
   /**
    * Set: every measurement gets an instance of its own with so many workers, handed over as soon as it is spawned
-   * or when it listens. Unset: one instance with one worker serves all rounds.
+   * or when it answers. Unset: one instance with one worker serves all rounds.
    */
   readonly fresh?: { readonly workers: number; readonly isReady: boolean };
   rounds(wanted: number): number;

@@ -44,17 +44,22 @@ export const http: ProxyWork = {
   measure: async (target, run) => {
     const cpus = availableParallelism();
     const startedMs = performance.now();
+    const everyone = [...target.pids(), target.backendPid, process.pid];
     const before = cpuTimes(target.pids(), 0, cpus);
+    const ownBefore = cpuTimes(everyone, 0, cpus).processesUs;
     const result = await load(target, run.seconds);
     const seconds = (performance.now() - startedMs) / 1_000;
     const after = cpuTimes(target.pids(), seconds * 1e6, cpus);
+    const ownUs = cpuTimes(everyone, 0, cpus).processesUs - ownBefore;
+    const busyUs = after.busyUs - before.busyUs;
     const requests = result.requests.total;
     const figures = {
       rate: requests / seconds,
       p50Ms: result.latency.p50,
       p99Ms: result.latency.p99,
-      systemCpu: (after.busyUs - before.busyUs) / requests,
+      systemCpu: busyUs / requests,
       proxyCpu: (after.processesUs - before.processesUs) / requests,
+      foreignPct: Math.max(0, ((busyUs - ownUs) / (seconds * 1e6 * cpus)) * 100),
       ...memoryFigures(target),
     };
     return { figures, errors: errorsOf(result) };
