@@ -67,20 +67,18 @@ async function runUntilSignal(
 ): Promise<void> {
   const { logger } = parts;
   process.title = 'edgeproxy';
-  let isReady = false;
-  // From the start: what a signal does by default is end the process.
+  // From the start: what these signals do by default is end the process.
+  let reload = (): void => undefined;
+  process.on('SIGHUP', () => reload());
   process.on('SIGUSR2', () => logger.warn({}, 'SIGUSR2: upgrading in place is not available in this version'));
   const proxy = new Proxy(config, parts);
-  process.on('SIGHUP', () => {
-    if (isReady) void proxy.reload();
-  });
   try {
     await proxy.open();
   } catch (error) {
     await proxy.abort();
     throw error;
   }
-  isReady = true;
+  reload = () => void proxy.reload();
   logger.info({ listen: proxy.bound, workers: config.workers, accept: config.accept }, 'edgeproxy is ready');
   onReady(proxy);
 

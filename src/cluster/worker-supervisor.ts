@@ -5,11 +5,7 @@
  * it also accepts from the dead one's listening sockets until the successor does; every place that the dead one held is
  * given back; then, after a back-off where it died young, the successor starts in the same place.
  */
-import {
-  NATIVE_REGION_KIND,
-  type NativeAcceptor,
-  type NativeAddon,
-} from '../adapters/outbound/native/native-addon.js';
+import { NATIVE_REGION_KIND, type NativeAcceptor, type NativeAddon } from '../adapters/outbound/native/native-addon.js';
 import type { GeoRegion } from '../application/ports/geo-source.js';
 import type { Logger } from '../application/ports/logger.js';
 import { BackOff } from '../domain/back-off.js';
@@ -48,7 +44,8 @@ export class WorkerSupervisor {
   readonly #places: Place[];
   #geo: GeoRegion | null = null;
   #isOpen = false;
-  #isEnding = false;
+  /** What every worker is told, also one that is still starting: its end. */
+  #lastOrder: ToWorker | null = null;
   #restarts = 0;
   #onAllGone: () => void = () => undefined;
 
@@ -91,11 +88,10 @@ export class WorkerSupervisor {
 
   /** Tells every worker; resolves when the last process is gone. */
   async end(how: ToWorker): Promise<void> {
-    this.#isEnding = true;
     const gone = new Promise<void>((resolve) => {
       this.#onAllGone = resolve;
     });
-    for (const { process } of this.#places) process?.tell(how);
+    this.#order(how);
     this.#checkAllGone();
     await gone;
     this.#geo?.close();
@@ -103,11 +99,21 @@ export class WorkerSupervisor {
 
   /** Resets what is left; for a drain that took too long. */
   closeNow(): void {
-    for (const { process } of this.#places) process?.tell({ type: 'close' });
+    this.#order({ type: 'close' });
   }
 
   kill(): void {
     for (const { process } of this.#places) process?.kill();
+  }
+
+  /** A message that comes before the worker is ready for it would be lost: onReady sends it then. */
+  #order(order: ToWorker): void {
+    this.#lastOrder = order;
+    for (const { isReady, process } of this.#places) if (isReady) process?.tell(order);
+  }
+
+  get #isEnding(): boolean {
+    return this.#lastOrder !== null;
   }
 
   #fork(place: Place): void {
@@ -115,6 +121,7 @@ export class WorkerSupervisor {
     place.process = new WorkerProcess(native, settingsOf(place.index), regionFd, {
       onReady: () => {
         place.isReady = true;
+        if (this.#lastOrder !== null) place.process?.tell(this.#lastOrder);
         this.#admitIfReady(place);
       },
       onCrash: (message, stack) => logger.error({ worker: place.index, stack }, `worker failed: ${message}`),
@@ -179,7 +186,8 @@ export class WorkerSupervisor {
   #succeed(place: Place, lifeMs: number): void {
     const delayMs = place.backOff.nextDelayMs(lifeMs, Math.random());
     this.#restarts++;
-    if (delayMs > 0) this.#options.logger.warn({ worker: place.index, delayMs }, 'worker keeps dying; its successor waits');
+    if (delayMs > 0)
+      this.#options.logger.warn({ worker: place.index, delayMs }, 'worker keeps dying; its successor waits');
     setTimeout(() => {
       if (!this.#isEnding) this.#fork(place);
     }, delayMs);
