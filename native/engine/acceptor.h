@@ -1,7 +1,7 @@
 // A thread of the primary that owns listening sockets and gives each connection to the worker with the fewest.
 //
-// All methods belong to one thread, the caller's, and all but Close return at once. Descriptors given are duplicated: the
-// caller keeps its own. Methods with a ticket tell the observer when they are done, also where Close overtakes them.
+// All methods belong to one thread, the caller's, and all but Close return at once. Descriptors given are duplicated:
+// the caller keeps its own. Methods with a ticket tell the observer when they are done, also where Close overtakes them.
 #pragma once
 
 #include <pthread.h>
@@ -22,8 +22,8 @@ class Acceptor {
   Acceptor(const Acceptor&) = delete;
   Acceptor& operator=(const Acceptor&) = delete;
 
-  // Each fails with ESHUTDOWN before Start and after Close, and with EAGAIN where too many commands wait.
   SystemError Start();
+  // Before Start and after Close these fail with ESHUTDOWN, and with EAGAIN where too many commands wait.
   SystemError AddListener(uint32_t id, int fd);
   SystemError RemoveListener(int fd);
   SystemError WorkerUp(uint32_t index, int primary_end, int worker_end);

@@ -2,101 +2,16 @@
 
 #include <fcntl.h>
 #include <signal.h>
-#include <sys/resource.h>
 
-#include <algorithm>
 #include <memory>
 #include <vector>
 
+#include "acceptor_rig.h"
 #include "check.h"
-#include "fake_workers.h"
 #include "process_limits.h"
 #include "sockets.h"
 
 namespace edgeproxy::test {
-
-namespace {
-
-constexpr uint64_t kTicket = 7;
-
-// A running acceptor with one listener and `count` live workers.
-struct Rig {
-  ControlRegion region;
-  Tickets tickets;
-  Acceptor acceptor;
-  uint16_t port = 0;
-  UniqueFd listener;
-  std::vector<std::unique_ptr<FakeWorker>> workers;
-
-  explicit Rig(uint32_t count, int32_t max_connections = 10'000, bool are_up = true)
-      : region(count), acceptor({region.view(), max_connections, 150}, tickets), listener(ListenOnLoopback(port)) {
-    CHECK(!acceptor.Start().is_set());
-    CHECK(!acceptor.AddListener(3, listener.get()).is_set());
-    for (uint32_t i = 0; i < count; i++) {
-      workers.push_back(std::make_unique<FakeWorker>());
-      if (are_up) workers[i]->Up(acceptor, i);
-    }
-  }
-
-  std::vector<UniqueFd> ConnectClients(size_t count) {
-    std::vector<UniqueFd> clients;
-    for (size_t i = 0; i < count; i++) clients.push_back(ConnectClient(port));
-    return clients;
-  }
-  void Down(uint32_t index, uint64_t ticket = kTicket) {
-    CHECK(!acceptor.WorkerDown(index, ticket).is_set());
-    tickets.Wait(ticket);
-  }
-  // Reads every worker's channel until `count` sockets have arrived in all.
-  void TakeInAll(size_t count) {
-    for (;;) {
-      size_t taken = 0;
-      for (auto& worker : workers) {
-        while (worker->TakeMessage(0)) continue;
-        taken += worker->sockets.size();
-      }
-      if (taken >= count) return;
-      std::vector<pollfd> ends;
-      for (auto& worker : workers) ends.push_back({worker->worker_end.get(), POLLIN, 0});
-      CHECK_OP(::poll(ends.data(), ends.size(), kWaitMs), >, 0);
-    }
-  }
-};
-
-// Every client's other end is among `sockets`, once, under the right peer and listener, and carries bytes both ways.
-void CheckServed(const std::vector<UniqueFd>& clients, std::vector<HandedSocket*> sockets) {
-  CHECK_EQ(sockets.size(), clients.size());
-  for (const UniqueFd& client : clients) {
-    const uint16_t port = LocalPort(client.get());
-    const auto match = [&](const HandedSocket* socket) { return socket->peer.port == port; };
-    CHECK_EQ(std::count_if(sockets.begin(), sockets.end(), match), 1);
-    const HandedSocket& socket = **std::find_if(sockets.begin(), sockets.end(), match);
-    CHECK_EQ(socket.listener, 3);
-    CHECK_EQ(socket.peer.words[3], INADDR_LOOPBACK);
-    CheckConnected(client.get(), socket.fd.get(), 'a');
-    CheckConnected(socket.fd.get(), client.get(), 'b');
-  }
-}
-
-std::vector<HandedSocket*> SocketsOf(Rig& rig) {
-  std::vector<HandedSocket*> all;
-  for (auto& worker : rig.workers) {
-    for (HandedSocket& socket : worker->sockets) all.push_back(&socket);
-  }
-  return all;
-}
-
-uint64_t Read(const std::atomic<uint64_t>& counter) { return counter.load(std::memory_order_relaxed); }
-
-// The acceptor counts after it has sent: a message may be here before its count is.
-void WaitFor(const std::atomic<uint64_t>& counter, uint64_t count) {
-  for (int waited_ms = 0; Read(counter) < count; waited_ms++) {
-    CHECK_OP(waited_ms, <, kWaitMs);
-    ::poll(nullptr, 0, 1);
-  }
-}
-
-}  // namespace
 
 TEST(Balances, "2,000 long-lived connections over 4 workers are balanced") {
   FileLimit limit;
@@ -176,94 +91,6 @@ TEST(ReplacesAWorkerInPlace, "a worker that comes up again before it was reporte
   CHECK_EQ(rig.region.active(0).load(), 10);
 }
 
-TEST(HoldsBackAtTheLimit, "full workers get no more; clients wait in the kernel's queue until a place is free") {
-  Rig rig(2, 5);
-  const std::vector<UniqueFd> clients = rig.ConnectClients(30);
-  rig.TakeInAll(10);
-  const double before_ms = ProcessCpuMs();
-  CHECK(!IsReadable(rig.workers[0]->worker_end.get(), 200));
-  CHECK_OP(ProcessCpuMs() - before_ms, <, 50);
-  CHECK_EQ(Read(rig.acceptor.stats().accepted), 10);
-  CHECK_OP(Read(rig.acceptor.stats().rested), >=, 1);
-
-  rig.region.active(1) -= 2;
-  rig.workers[1]->TakeUntil(7);
-  CHECK_EQ(rig.region.active(1).load(), 5);
-  CHECK_EQ(Read(rig.acceptor.stats().accepted), 12);
-  rig.region.active(0) -= 5;
-  rig.region.active(1) -= 5;
-  rig.TakeInAll(22);
-  rig.region.active(0) -= 5;
-  rig.region.active(1) -= 5;
-  rig.TakeInAll(30);
-  CheckServed(clients, SocketsOf(rig));
-}
-
-TEST(GoesAroundAFullChannel, "a worker that does not read gets what its channel holds, the others the rest") {
-  Rig rig(2);
-  // Fill worker 0's channel with messages that are none of the acceptor's.
-  Message filler;
-  filler.kind = MessageKind::kCloseListener;
-  while (SendMessage(rig.workers[0]->primary_end.get(), filler) == 0) continue;
-  const std::vector<UniqueFd> clients = rig.ConnectClients(20);
-  rig.workers[1]->TakeUntil(20);
-  CHECK_EQ(rig.region.active(0).load(), 0);
-  CHECK_EQ(rig.region.active(1).load(), 20);
-  CheckServed(clients, SocketsOf(rig));
-
-  // Its messages are dropped when it dies: there is nothing in them for another worker.
-  rig.Down(0);
-  CHECK_EQ(Read(rig.acceptor.stats().recovered), 0);
-}
-
-TEST(KeepsWhatNoChannelTakes, "where every channel is full, accepting stops, and what was accepted arrives when one is read") {
-  Rig rig(1);
-  Message filler;
-  filler.kind = MessageKind::kCloseListener;
-  while (SendMessage(rig.workers[0]->primary_end.get(), filler) == 0) continue;
-  const std::vector<UniqueFd> clients = rig.ConnectClients(200);
-  const double before_ms = ProcessCpuMs();
-  CHECK(!IsReadable(clients[0].get(), 100));
-  CHECK_OP(ProcessCpuMs() - before_ms, <, 50);
-  CHECK_OP(Read(rig.acceptor.stats().accepted), <=, kMessageDescriptors);
-  CHECK_EQ(Read(rig.acceptor.stats().handed), 0);
-
-  Message message;
-  while (ReceiveMessage(rig.workers[0]->worker_end.get(), message) == 0 && message.kind != MessageKind::kConnections) continue;
-  for (uint32_t i = 0; i < message.count; i++) rig.workers[0]->sockets.push_back(std::move(message.sockets[i]));
-  rig.workers[0]->TakeUntil(200);
-  CheckServed(clients, SocketsOf(rig));
-}
-
-TEST(SurvivesExhaustion, "out of descriptors, accepting pauses without spinning, goes on later and loses nobody") {
-  Rig rig(1);
-  std::vector<UniqueFd> clients;
-  for (int i = 0; i < 30; i++) clients.push_back(NewClient());
-  rlimit before;
-  CHECK_EQ(::getrlimit(RLIMIT_NOFILE, &before), 0);
-  const rlimit low = {256, before.rlim_max};
-  CHECK_EQ(::setrlimit(RLIMIT_NOFILE, &low), 0);
-  std::vector<UniqueFd> fillers;
-  for (;;) {
-    UniqueFd filler(::open("/dev/null", O_RDONLY | O_CLOEXEC));
-    if (!filler.is_open()) break;
-    fillers.push_back(std::move(filler));
-  }
-
-  for (const UniqueFd& client : clients) CHECK_EQ(Connect(client, rig.port), 0);
-  const double before_ms = ProcessCpuMs();
-  CHECK(!IsReadable(rig.workers[0]->worker_end.get(), 300));
-  CHECK_OP(ProcessCpuMs() - before_ms, <, 50);
-  CHECK_EQ(Read(rig.acceptor.stats().accepted), 0);
-  CHECK_OP(Read(rig.acceptor.stats().paused_for_descriptors), >=, 3);
-  CHECK_OP(Read(rig.acceptor.stats().paused_for_descriptors), <=, 20);
-
-  fillers.clear();
-  rig.workers[0]->TakeUntil(30);
-  CHECK_EQ(::setrlimit(RLIMIT_NOFILE, &before), 0);
-  CheckServed(clients, SocketsOf(rig));
-}
-
 TEST(StopDrains, "stop empties the queue of each listener a last time, and then nothing is accepted any more") {
   Rig rig(2, 10'000, false);
   const std::vector<UniqueFd> clients = rig.ConnectClients(300);
@@ -280,15 +107,6 @@ TEST(StopDrains, "stop empties the queue of each listener a last time, and then 
   CHECK(!rig.acceptor.Stop(kTicket + 1).is_set());
   rig.tickets.Wait(kTicket + 1);
   CHECK_EQ(Read(rig.acceptor.stats().accepted), 300);
-}
-
-TEST(StopIsBounded, "stop ends in bounded time where the workers have no room") {
-  Rig rig(1, 2);
-  const std::vector<UniqueFd> clients = rig.ConnectClients(10);
-  CHECK(!rig.acceptor.Stop(kTicket).is_set());
-  rig.tickets.Wait(kTicket);
-  rig.workers[0]->TakeUntil(2);
-  CHECK_EQ(Read(rig.acceptor.stats().accepted), 2);
 }
 
 TEST(RemovesListeners, "a listener that was removed keeps its queue, also where its descriptor's number is used again") {
@@ -338,16 +156,6 @@ TEST(CloseCompletesEverything, "close carries out what was asked, tells every ti
   rig.acceptor.Close();
   CHECK_EQ(rig.acceptor.Stop(201).code, ESHUTDOWN);
   CHECK_EQ(rig.acceptor.AddListener(1, rig.listener.get()).code, ESHUTDOWN);
-}
-
-TEST(BoundsItsCommands, "commands beyond the queue's bound are refused with EAGAIN, and the acceptor goes on") {
-  Rig rig(1);
-  SystemError error;
-  for (uint64_t i = 0; i < 1'000'000 && !error.is_set(); i++) error = rig.acceptor.RemoveListener(99'999);
-  if (error.is_set()) CHECK_EQ(error.code, EAGAIN);
-  const std::vector<UniqueFd> clients = rig.ConnectClients(3);
-  rig.workers[0]->TakeUntil(3);
-  CheckServed(clients, SocketsOf(rig));
 }
 
 TEST(LeavesSignalsAlone, "a signal to the process never runs on the acceptor's thread") {

@@ -2,7 +2,9 @@
 # The native suite: everything under AddressSanitizer and UBSan, what has threads under ThreadSanitizer as well.
 set -eu
 cd "$(dirname "$0")"
+threaded=$(basename -s .cc acceptor_*test.cc)
+
 make --silent -j2 all
 make --silent run
-make --silent -j2 SANITIZE=thread TESTS="acceptor_test acceptor_stress_test" all
-make --silent SANITIZE=thread TESTS="acceptor_test acceptor_stress_test" run
+make --silent -j2 SANITIZE=thread TESTS="$threaded" all
+make --silent SANITIZE=thread TESTS="$threaded" run
