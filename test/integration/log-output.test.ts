@@ -79,7 +79,7 @@ describe('the log', () => {
     const { child, readEnd } = startOnPipe(MANY);
     const report = await reportOf(child);
     assert.ok(report.dropped > MANY / 4, `dropped ${report.dropped}`);
-    assert.ok(report.longestStallMs < 1000, `stood still for ${report.longestStallMs} ms`);
+    assert.ok(report.longestStallMs < 5000, `stood still for ${report.longestStallMs} ms`);
     // The reader is back: the rest arrives, whole and in order, and then the number of those that are lost.
     const reading = collect(new Socket({ fd: readEnd }));
     await end(child);
@@ -120,7 +120,7 @@ describe('the log', () => {
     const child = startLogging(MANY, client);
     const report = await reportOf(child);
     assert.ok(report.dropped > MANY / 4, `dropped ${report.dropped}`);
-    assert.ok(report.longestStallMs < 1000, `stood still for ${report.longestStallMs} ms`);
+    assert.ok(report.longestStallMs < 5000, `stood still for ${report.longestStallMs} ms`);
     await end(child);
     client.destroy();
     server.close();
