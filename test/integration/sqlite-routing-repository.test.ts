@@ -1,8 +1,24 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { copyFileSync, existsSync, readFileSync, readdirSync, readlinkSync, renameSync, rmSync } from 'node:fs';
-import { mkdirSync, statSync, truncateSync, utimesSync, writeFileSync } from 'node:fs';
+import {
+  closeSync,
+  copyFileSync,
+  existsSync,
+  readFileSync,
+  readdirSync,
+  readlinkSync,
+  renameSync,
+  rmSync,
+  mkdirSync,
+  openSync,
+  statSync,
+  truncateSync,
+  utimesSync,
+  writeFileSync,
+  writeSync,
+} from 'node:fs';
 import { dirname, join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import { describe, it } from 'node:test';
 import type { TestContext } from 'node:test';
 import Database from 'better-sqlite3';
@@ -255,6 +271,33 @@ describe('a file that cannot be used', () => {
     const loop = `${path}.loop`;
     execFileSync('ln', ['-s', loop, loop]);
     await assert.rejects(open(test, loop).readIfChanged(), (error) => error instanceof EdgeproxyError);
+  });
+
+  it('is being overwritten: is refused until it is left alone', async (test) => {
+    const path = scratchPath(test);
+    const many = Array.from({ length: 8_000 }, (_, index) => ({ ...SAMPLE_BACKEND, id: `backend-${index}` }));
+    createRoutingDatabase(path, many);
+    const repository = new SqliteRoutingRepository({ path, maxBackends: many.length });
+    test.after(() => repository.close());
+    await repository.readIfChanged();
+    assert.equal(await repository.readIfChanged(), null);
+    const file = openSync(path, 'r+');
+    test.after(() => closeSync(file));
+    const page = readFileSync(path).subarray(0, 4096);
+    // The same bytes again: nothing in the file itself betrays it.
+    const overwrite = () => writeSync(file, page, 0, page.length, 0);
+    overwrite();
+    let isSettled = false;
+    const reading = repository.readIfChanged().finally(() => (isSettled = true));
+    const overwriting = (async () => {
+      while (!isSettled) {
+        overwrite();
+        await delay(1);
+      }
+    })();
+    await assert.rejects(reading, failsWith('EP_DB_DAMAGED', /is being overwritten/));
+    await overwriting;
+    assert.equal(await repository.readIfChanged(), null);
   });
 
   it('was left in the middle of a change by a process that died: is refused until somebody undoes the change', async (test) => {
