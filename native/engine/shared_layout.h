@@ -43,6 +43,7 @@ struct WorkerBlock {
   std::atomic<int32_t> is_live;
 
   alignas(kLineBytes) std::atomic<uint32_t> pair_sequence;
+  std::atomic<uint32_t> batch_generation;
 
   alignas(kLineBytes) std::atomic<uint64_t> accepted;
   std::atomic<uint64_t> bytes_to_clients;
@@ -58,6 +59,7 @@ struct WorkerBlock {
 };
 static_assert(sizeof(WorkerBlock) == 5 * kLineBytes);
 static_assert(offsetof(WorkerBlock, pair_sequence) == 16 * 4);
+static_assert(offsetof(WorkerBlock, batch_generation) == 17 * 4);
 static_assert(offsetof(WorkerBlock, accepted) == 32 * 4);
 static_assert(offsetof(WorkerBlock, splice_pipes) == 40 * 4);
 static_assert(offsetof(WorkerBlock, relays_open) == 42 * 4);

@@ -48,7 +48,14 @@ export const ROUTES_CONTROL = {
 export const ROUTES_CONTROL_LINES = 2;
 
 /** Why a client was closed without being relayed; index into WORKER.REJECTED. The order is part of the layout. */
-export const REJECT_REASONS = ['no_backend', 'connect_failed', 'client_gone', 'max_connections', 'no_descriptors', 'shutdown'] as const;
+export const REJECT_REASONS = [
+  'no_backend',
+  'connect_failed',
+  'client_gone',
+  'max_connections',
+  'no_descriptors',
+  'shutdown',
+] as const;
 export type RejectReason = (typeof REJECT_REASONS)[number];
 
 /** Why a connect to a backend failed; index into WORKER_ROW.ERRORS. The order is part of the layout. */
@@ -67,6 +74,11 @@ export const WORKER = {
    * so that the primary can take a consistent sum after a crash (see ARCHITECTURE.md, "Giving back").
    */
   PAIR_SEQUENCE: 16,
+  /**
+   * The generation of routes that this worker is choosing by while a batch is under way, 0 between batches: the primary
+   * gives a removed backend's slot to another one only when no worker can still choose by a table that had the old one.
+   */
+  BATCH_GENERATION: 17,
   /** 64-bit totals, on lines of their own. */
   ACCEPTED: 32,
   BYTES_TO_CLIENTS: 34,
@@ -81,7 +93,15 @@ export const WORKER = {
   /** 64-bit totals of how relays ended: both sides finished, aborted by client, by backend, idle, half-close, lifetime, killed. */
   ENDED: 64,
 } as const;
-export const END_REASONS = ['finished', 'client_reset', 'backend_reset', 'idle_timeout', 'half_close_timeout', 'max_lifetime', 'shutdown'] as const;
+export const END_REASONS = [
+  'finished',
+  'client_reset',
+  'backend_reset',
+  'idle_timeout',
+  'half_close_timeout',
+  'max_lifetime',
+  'shutdown',
+] as const;
 export type EndReason = (typeof END_REASONS)[number];
 export const WORKER_LINES = 5;
 
@@ -119,6 +139,9 @@ export const ROUTES_HEADER = {
 /** One byte per country (26 × 26, `(first - 'A') * 26 + second - 'A'`): its region number, 0 = none. Rounded up to whole lines. */
 export const COUNTRIES = 26 * 26;
 export const COUNTRY_LINES = 11;
+/** First words of a table's countries and of its records, counted from the table. */
+export const COUNTRIES_AT = WORDS_PER_LINE;
+export const ROUTES_AT = (1 + COUNTRY_LINES) * WORDS_PER_LINE;
 
 /** Words of one backend's record in a routes table. */
 export const ROUTE = {
@@ -145,6 +168,8 @@ export const ROUTE_FLAG = { HEALTHY: 1, DRAINING: 2 } as const;
 /** Most that a region can be made for: slots must fit the 16 bits that a binding keeps of them. */
 export const MAX_BACKENDS = 65_535;
 export const MAX_WORKERS = 128;
+/** A country keeps its region in one byte, and 0 means none. */
+export const MAX_REGIONS = 255;
 
 /**
  * The batch between the relay and route(): process-local Int32Arrays, not shared.

@@ -1,0 +1,125 @@
+/**
+ * Which backend has which slot: for as long as a backend is known it keeps its slot, so its counters stay its own.
+ *
+ * A removed backend's slot waits until it is nobody's: first until no worker can choose by a table that had it (see
+ * WORKER.BATCH_GENERATION), then its bindings are forgotten, and when its last connection has ended it is free. A backend
+ * that comes back earlier gets it back, counters and all.
+ */
+import type { BindingTable } from './binding-table.js';
+import type { ControlRegion } from './control-region.js';
+import { BACKEND, WORDS_PER_LINE, WORKER, WORKER_ROW } from './layout.js';
+
+interface Retired {
+  readonly id: string;
+  /** The first generation without the backend. */
+  readonly generation: number;
+  isPurged: boolean;
+}
+
+export class SlotRegistry {
+  readonly #region: ControlRegion;
+  readonly #bindings: BindingTable;
+  readonly #slots = new Map<string, number>();
+  readonly #retired = new Map<number, Retired>();
+  /** Given back, to be used before new ones, so that usedSlots stays low. */
+  readonly #free: number[] = [];
+  #usedSlots = 0;
+
+  constructor(region: ControlRegion, bindings: BindingTable) {
+    this.#region = region;
+    this.#bindings = bindings;
+  }
+
+  /** Every slot ever assigned is below this. */
+  get usedSlots(): number {
+    return this.#usedSlots;
+  }
+
+  /** Slots of removed backends that still have connections, or that a worker may still choose. */
+  get retiredSlots(): number {
+    return this.#retired.size;
+  }
+
+  slotOf(id: string): number | undefined {
+    return this.#slots.get(id);
+  }
+
+  /** The backend's slot, a free one where it has none yet, or -1 where none is free. */
+  assign(id: string): number {
+    const known = this.#slots.get(id);
+    if (known !== undefined) {
+      this.#retired.delete(known);
+      return known;
+    }
+    const slot = this.#free.pop() ?? this.#nextUnused();
+    if (slot < 0) return -1;
+    this.#resetTotals(slot);
+    this.#slots.set(id, slot);
+    return slot;
+  }
+
+  /** Retires every backend that is not in `ids`; `generation` is the published table that is the first without them. */
+  retireAllBut(ids: ReadonlySet<string>, generation: number): void {
+    for (const [id, slot] of this.#slots) {
+      if (ids.has(id) || this.#retired.has(slot)) continue;
+      this.#retired.set(slot, { id, generation, isPurged: false });
+    }
+  }
+
+  /** Frees the retired slots that are nobody's any more. */
+  recycle(): void {
+    this.#purgeBindings();
+    for (const [slot, { id, isPurged }] of this.#retired) {
+      if (!isPurged || this.#isHeld(slot)) continue;
+      this.#retired.delete(slot);
+      this.#slots.delete(id);
+      this.#free.push(slot);
+    }
+  }
+
+  #nextUnused(): number {
+    return this.#usedSlots < this.#region.capacity.backends ? this.#usedSlots++ : -1;
+  }
+
+  /** One pass over the table for all that can be purged. */
+  #purgeBindings(): void {
+    const purgeable = [...this.#retired].filter(([, it]) => !it.isPurged && this.#isForgotten(it.generation));
+    if (purgeable.length === 0) return;
+    const isPurged = new Uint8Array(this.#region.capacity.backends);
+    for (const [slot] of purgeable) isPurged[slot] = 1;
+    this.#bindings.purgeSlots(isPurged);
+    for (const [, it] of purgeable) it.isPurged = true;
+  }
+
+  /** True when no worker is in a batch that it began with a table older than `generation`. */
+  #isForgotten(generation: number): boolean {
+    for (let worker = 0; worker < this.#region.capacity.workers; worker++) {
+      // The worker stores this before it looks at GENERATION (RoutesReader.enter): where it is 0 or new here, after that
+      // generation was published, the worker finds the new table before it chooses again.
+      const seen = Atomics.load(this.#region.words, this.#region.workerAt(worker) + WORKER.BATCH_GENERATION);
+      if (seen !== 0 && ((seen - generation) | 0) < 0) return false;
+    }
+    return true;
+  }
+
+  #isHeld(slot: number): boolean {
+    const { words, capacity } = this.#region;
+    // A release changes `active` first: with both 0 it is over. Nobody reserves here any more, so they stay 0.
+    if (Atomics.load(words, this.#region.backendAt(slot) + BACKEND.ACTIVE) !== 0) return true;
+    for (let worker = 0; worker < capacity.workers; worker++) {
+      if (Atomics.load(words, this.#region.rowAt(worker, slot) + WORKER_ROW.SHARE) !== 0) return true;
+    }
+    return false;
+  }
+
+  /** The last owner's totals are not the new one's. Nobody holds the slot, so no worker adds to them now. */
+  #resetTotals(slot: number): void {
+    for (let worker = 0; worker < this.#region.capacity.workers; worker++) {
+      const row = this.#region.rowAt(worker, slot);
+      // All but SHARE, which is the row's first word and 0 already.
+      for (let word = row + WORKER_ROW.SHARE + 1; word < row + WORDS_PER_LINE; word++) {
+        Atomics.store(this.#region.words, word, 0);
+      }
+    }
+  }
+}
