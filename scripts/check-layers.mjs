@@ -14,6 +14,8 @@ if (status !== 0) {
   process.exit(1);
 }
 if (cruised < sources.length) {
-  console.error(`dependency-cruiser looked at ${cruised} modules of ${sources.length}: does it support this TypeScript?`);
+  console.error(
+    `dependency-cruiser looked at ${cruised} modules of ${sources.length}: does it support this TypeScript?`,
+  );
   process.exit(1);
 }

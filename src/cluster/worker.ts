@@ -6,13 +6,7 @@ import { loadNativeAddon, NATIVE_REGION_KIND, type NativeRelay } from '../adapte
 import { RouteBatch } from '../application/route-batch.js';
 import { GeoTable } from '../domain/geo/geo-table.js';
 import { ControlRegion } from '../domain/shared/control-region.js';
-import {
-  BATCH_CAPACITY,
-  LAYOUT_HASH,
-  REQUEST_WORDS,
-  RESPONSE_WORDS,
-  WORKER,
-} from '../domain/shared/layout.js';
+import { BATCH_CAPACITY, LAYOUT_HASH, REQUEST_WORDS, RESPONSE_WORDS, WORKER } from '../domain/shared/layout.js';
 import { randomSeeds } from './random-seeds.js';
 import { WORKER_FD, WORKER_SETTINGS_VARIABLE, type ToPrimary, type ToWorker, type WorkerSettings } from './messages.js';
 
