@@ -1,18 +1,19 @@
 /**
- * Processes that a test file has started: none outlives it, however it ends. A worker dies with its primary, but that is
- * what some tests are about, so children are killed by their own pids too.
+ * Processes that a test file has started: none outlives it. A worker dies with its primary, but that is what some tests
+ * are about, so children are killed by their own pids too.
  */
+import { existsSync } from 'node:fs';
 import { childPids } from './process-facts.js';
+
+const SETPRIV = '/usr/bin/setpriv';
+/** Put before a command: the kernel kills it when this process is killed and can do nothing more. */
+export const DIE_WITH_PARENT = existsSync(SETPRIV) ? [SETPRIV, '--pdeathsig', 'KILL', '--'] : [];
 
 const live = new Set<number>();
 
 /** The process and its children are killed when this process exits, unless forgotten before. */
 export function killAtExit(pid: number): void {
-  if (live.size === 0) {
-    process.on('exit', killAll);
-    // The runner's way to end a file; the default would skip `exit`.
-    process.once('SIGTERM', () => process.exit(143));
-  }
+  if (live.size === 0) process.once('exit', killAll);
   live.add(pid);
 }
 
@@ -26,14 +27,14 @@ export function killTree(pid: number): void {
   for (const each of pids) killQuietly(each);
 }
 
-function killAll(): void {
-  for (const pid of live) killTree(pid);
-}
-
 export function killQuietly(pid: number): void {
   try {
     process.kill(pid, 'SIGKILL');
   } catch {
     // It has ended already.
   }
+}
+
+function killAll(): void {
+  for (const pid of live) killTree(pid);
 }

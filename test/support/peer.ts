@@ -14,10 +14,16 @@ export class Peer {
   /** Settles when this end's socket is closed for good. */
   readonly closed: Promise<void>;
   #error: NodeJS.ErrnoException | null = null;
+  readonly #waiting: (() => void)[] = [];
+  readonly #wake = (): void => {
+    for (const resolve of this.#waiting.splice(0)) resolve();
+  };
+  #isPulling = false;
 
   constructor(socket: Socket) {
     this.socket = socket;
     socket.on('error', (error) => (this.#error ??= error));
+    for (const event of ['end', 'error', 'close']) socket.on(event, this.#wake);
     this.closed = new Promise((resolve) => socket.once('close', () => resolve()));
   }
 
@@ -57,9 +63,9 @@ export class Peer {
     return (await this.drain(deadlineMs)).ending;
   }
 
-  /** FIN: no more from here, reading goes on. */
-  end(): void {
-    this.socket.end();
+  /** Sends `bytes`, then FIN; reading goes on. Resolves when all of that is with the kernel. */
+  end(bytes: Uint8Array | string = ''): Promise<void> {
+    return within('bytes and end are sent', new Promise((resolve) => this.socket.end(bytes, () => resolve())));
   }
 
   /** RST. */
@@ -103,14 +109,11 @@ export class Peer {
   async #change(): Promise<boolean> {
     const { socket } = this;
     if (this.#error !== null || socket.readableEnded || socket.destroyed) return false;
-    if (socket.readableLength > 0) return true;
-    await new Promise<void>((resolve) => {
-      const settle = (): void => {
-        for (const event of ['readable', 'end', 'close', 'error']) socket.off(event, settle);
-        resolve();
-      };
-      for (const event of ['readable', 'end', 'close', 'error']) socket.on(event, settle);
-    });
+    const change = new Promise<void>((resolve) => this.#waiting.push(resolve));
+    // Not before the first pull, for it ends flowing mode, and only once, for it brings an event for what is known already.
+    if (!this.#isPulling) socket.on('readable', this.#wake);
+    this.#isPulling = true;
+    await change;
     return true;
   }
 }

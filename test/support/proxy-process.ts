@@ -12,7 +12,7 @@ import { chownSync, existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { within } from './eventually.js';
-import { forget, killAtExit, killQuietly, killTree } from './live-processes.js';
+import { DIE_WITH_PARENT, forget, killAtExit, killQuietly, killTree } from './live-processes.js';
 import { LogLines, type LogLine } from './log-lines.js';
 import { childPids, commandLine } from './process-facts.js';
 import { writeRoutingFile, type BackendSpec } from './routing-file.js';
@@ -92,7 +92,14 @@ export class ProxyProcess {
     this.directory = directory;
     this.databasePath = databasePath;
     this.#workers = workers;
-    const [command = process.execPath, ...rest] = [...prefix, process.execPath, MAIN, 'start', ...args];
+    const [command = process.execPath, ...rest] = [
+      ...DIE_WITH_PARENT,
+      ...prefix,
+      process.execPath,
+      MAIN,
+      'start',
+      ...args,
+    ];
     const child = spawn(command, rest, {
       cwd: directory,
       env: environment(databasePath, workers, options),
