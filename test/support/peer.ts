@@ -5,6 +5,7 @@
 import { connect, type Socket, type TcpNetConnectOpts } from 'node:net';
 import type { Owner } from './scratch-directory.js';
 import { within } from './eventually.js';
+import { tcpEntries } from './tcp-table.js';
 
 /** How the other side ended: FIN, or the code of the error. */
 export type Ending = 'end' | 'ECONNRESET' | 'EPIPE' | 'ETIMEDOUT' | 'ECONNREFUSED' | (string & {});
@@ -98,7 +99,20 @@ export class Peer {
     do {
       for (let chunk = this.#take(); chunk !== null; chunk = this.#take()) chunks.push(chunk);
     } while (await this.#change());
-    return { bytes: Buffer.concat(chunks), ending: this.#error === null ? 'end' : (this.#error.code ?? 'unknown') };
+    return { bytes: Buffer.concat(chunks), ending: this.#endingSeen() };
+  }
+
+  /**
+   * libuv reports a reset that finds bytes unread as their end. The kernel knows better: a socket that has got a FIN, and
+   * has sent none, is in its table; one that was reset is not.
+   */
+  #endingSeen(): Ending {
+    if (this.#error !== null) return this.#error.code ?? 'unknown';
+    const { writableEnded, localPort, remotePort } = this.socket;
+    if (writableEnded) return 'end';
+    // getpeername(2) fails on a socket that was reset.
+    if (remotePort === undefined) return 'ECONNRESET';
+    return tcpEntries(remotePort).some((entry) => entry.localPort === localPort) ? 'end' : 'ECONNRESET';
   }
 
   #take(): Buffer | null {
