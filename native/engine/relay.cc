@@ -207,8 +207,9 @@ void Relay::OnTimer(Connection& connection) {
 
 void Relay::Reject(Connection& connection, RejectReason reason) {
   counters_.CountRejected(reason, 1);
-  // A reset, so that the client sees a failure and not an empty answer.
+  // A reset, so that the client sees a failure and not an empty answer; and the backend, where it has accepted already.
   ResetOnClose(connection.client);
+  ResetOnClose(connection.backend);
   Free(connection);
 }
 
