@@ -1,6 +1,10 @@
 import { EdgeproxyError } from '../domain/edgeproxy-error.js';
 import type { Logger } from './ports/logger.js';
 
+/** What holds a source at start and passes, passes in seconds. */
+const FIRST_TRIES = 10;
+const FIRST_RETRY_MS = 300;
+
 export interface RefreshLoopOptions<T> {
   /** For the log: what is refreshed, for instance `routing database`. */
   readonly name: string;
@@ -31,11 +35,13 @@ export class RefreshLoop<T> {
     this.#options = options;
   }
 
-  /** The first read: its failure is the caller's. Refreshing goes on from there. */
+  /**
+   * The first read: its failure is the caller's, after a few tries where another may help (a database that is locked for a
+   * moment). Refreshing goes on from there.
+   */
   async start(): Promise<void> {
-    const { read, apply } = this.#options;
-    const state = await read();
-    if (state !== null) await apply(state);
+    const state = await this.#readFirst();
+    if (state !== null) await this.#options.apply(state);
     this.#scheduleNext();
   }
 
@@ -57,6 +63,19 @@ export class RefreshLoop<T> {
     this.#cancelNext();
   }
 
+  async #readFirst(): Promise<T | null> {
+    const { name, read, logger, schedule } = this.#options;
+    for (let tries = 1; ; tries++) {
+      try {
+        return await read();
+      } catch (error) {
+        if (tries === FIRST_TRIES || !(error instanceof EdgeproxyError && error.isRetryable)) throw error;
+        logger.warn({ code: error.code, tries }, `the ${name} cannot be read yet: ${error.message}`);
+        await new Promise<void>((resolve) => schedule(resolve, FIRST_RETRY_MS));
+      }
+    }
+  }
+
   #scheduleNext(): void {
     if (this.#isStopped) return;
     this.#cancelNext = this.#options.schedule(() => void this.#refresh(), this.#options.intervalMs);
@@ -74,11 +93,10 @@ export class RefreshLoop<T> {
     try {
       const state = await read();
       if (state !== null && !this.#isStopped) await apply(state);
-      // A source that could not be read and is unchanged since has nothing new to say: the failure stands.
-      if (state !== null && this.#lastFailure !== '') {
-        this.#lastFailure = '';
-        logger.info({}, `the ${name} can be read again`);
-      }
+      // A source rejects for as long as it cannot be read, so "nothing changed" is good news too.
+      if (this.#lastFailure === '') return;
+      this.#lastFailure = '';
+      logger.info({}, `the ${name} can be read again`);
     } catch (error) {
       this.#logFailure(error);
     }

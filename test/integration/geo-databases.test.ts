@@ -84,7 +84,6 @@ describe('MaxMind databases', () => {
     for (const path of hostile.filter((_, index) => index % 5 === 0)) {
       pointTo(path);
       await assert.rejects(source.loadIfChanged(), { code: /^EP_GEO_(DAMAGED|NO_COUNTRY)$/ }, path);
-      assert.equal(await source.loadIfChanged(), null);
       assert.equal(lookUp(new GeoTable(region.buffer), '89.160.20.112'), 'SE');
     }
     region.close();

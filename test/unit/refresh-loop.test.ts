@@ -123,11 +123,31 @@ describe('RefreshLoop', () => {
     assert.deepEqual(logger.lines, [FAILED, FAILED, RECOVERED, FAILED]);
   });
 
-  it('does not call a source sound again that only says that nothing changed', async () => {
-    answers = ['first', new Error('damaged'), null, null];
+  it('says that a failure is over also where nothing has changed meanwhile, and logs the next one', async () => {
+    answers = ['first', new Error('locked'), null, new Error('locked')];
     await loop.start();
     for (let i = 0; i < 3; i++) await turn();
-    assert.deepEqual(logger.lines, [FAILED]);
+    assert.deepEqual(logger.lines, [FAILED, RECOVERED, FAILED]);
+  });
+
+  it('tries the first read again where that can help, and gives up in the end', async () => {
+    const locked = new EdgeproxyError('EP_DB_LOCKED', 'It is locked.', { source: 'internal', isRetryable: true });
+    answers = [locked, 'first'];
+    const started = loop.start();
+    await new Promise((resolve) => setImmediate(resolve));
+    fake.fire();
+    await started;
+    assert.deepEqual(applied, ['first']);
+
+    fake.action = null;
+    answers = Array.from({ length: 20 }, () => locked);
+    const failed = assert.rejects(loop.start(), locked);
+    for (let i = 0; i < 9; i++) {
+      await new Promise((resolve) => setImmediate(resolve));
+      fake.fire();
+    }
+    await failed;
+    assert.equal(reads, 12);
   });
 
   it('logs the stable code of a failure', async () => {

@@ -11,7 +11,7 @@ export interface GeoRegion {
 export interface GeoSource {
   /**
    * The database where it has changed since the last successful call (always at the first), else null. Rejects with an
-   * EdgeproxyError where the file is missing, damaged or hostile; the caller keeps the one it has.
+   * EdgeproxyError for as long as the file is missing, damaged or hostile; the caller keeps the one it has.
    */
   loadIfChanged(): Promise<GeoRegion | null>;
   close(): Promise<void>;

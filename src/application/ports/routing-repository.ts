@@ -1,14 +1,5 @@
 import type { Backend } from '../../domain/backend.js';
-
-/** A row that could not be routed, or that lost a value: what was wrong, in words for the log. */
-export interface RowWarning {
-  /** The row's id where it has one, else its position, for instance `row 3`. */
-  readonly row: string;
-  readonly column: string;
-  readonly reason: string;
-  /** True where the row is left out, false where it got a default. */
-  readonly isSkipped: boolean;
-}
+import type { RowWarning } from '../../domain/backend-row.js';
 
 export interface RoutingSnapshot {
   readonly backends: readonly Backend[];

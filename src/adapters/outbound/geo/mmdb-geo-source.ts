@@ -21,10 +21,9 @@ export class MmdbGeoSource implements GeoSource {
   readonly #pool: Piscina<GeoCompileTask, GeoCompileResult>;
   #lastTurn: Promise<unknown> = Promise.resolve();
   #isClosed = false;
-  #hasLoaded = false;
   /** State of the file at the last attempt, or the code of the error where there was none. */
   #identity: FileIdentity | null = null;
-  /** What that attempt was refused for, kept only until a first one succeeds. */
+  /** What that attempt was refused for, null where it was loaded. */
   #refusal: EdgeproxyError | null = null;
 
   constructor(path: string, maker: RegionMaker, limits: GeoLimits = DEFAULT_GEO_LIMITS) {
@@ -41,8 +40,8 @@ export class MmdbGeoSource implements GeoSource {
   }
 
   /**
-   * See the port. A refusal rejects once; later calls resolve to null while the file stays the same, or, where nothing has
-   * been loaded yet, reject with the same error. Calls take turns.
+   * See the port. What was refused rejects with the same error, without being read again, while the file stays the same.
+   * Calls take turns.
    */
   loadIfChanged(): Promise<GeoRegion | null> {
     const turn = this.#lastTurn.then(() => this.#load());
@@ -70,14 +69,13 @@ export class MmdbGeoSource implements GeoSource {
       throw compiled;
     }
     const region = await this.#copy(compiled.region);
-    this.#hasLoaded = true;
     this.#remember(compiled.identity, null);
     return region;
   }
 
   #remember(identity: string, refusal: EdgeproxyError | null): void {
     this.#identity = identity;
-    this.#refusal = this.#hasLoaded ? null : refusal;
+    this.#refusal = refusal;
   }
 
   async #compile(): Promise<CompiledGeo | EdgeproxyError> {
