@@ -10,10 +10,10 @@ const SETPRIV = '/usr/bin/setpriv';
 export const DIE_WITH_PARENT = existsSync(SETPRIV) ? [SETPRIV, '--pdeathsig', 'KILL', '--'] : [];
 
 const live = new Set<number>();
+process.once('exit', killAll);
 
 /** The process and its children are killed when this process exits, unless forgotten before. */
 export function killAtExit(pid: number): void {
-  if (live.size === 0) process.once('exit', killAll);
   live.add(pid);
 }
 

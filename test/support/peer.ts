@@ -149,3 +149,18 @@ export async function connectPeer(
   );
   return peer;
 }
+
+/** How a client that says nothing fares, where the proxy may reset it before this process has seen its connect succeed. */
+export async function endingOfClient(
+  owner: Owner,
+  to: { readonly port: number; readonly address: string },
+  deadlineMs?: number,
+): Promise<Ending> {
+  try {
+    return await (await connectPeer(owner, to)).ending(deadlineMs);
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === undefined) throw error;
+    return code;
+  }
+}

@@ -3,7 +3,7 @@
  * once splicing, so that a test is a conversation between a client and an upstream.
  */
 import { before, describe } from 'node:test';
-import { eventually } from './eventually.js';
+import { atRest } from './at-rest.js';
 import { connectPeer, type Peer } from './peer.js';
 import { startProxy, type ProxyOptions, type ProxyProcess } from './proxy-process.js';
 import type { Owner } from './scratch-directory.js';
@@ -31,11 +31,7 @@ export class RelaySuite {
 
   /** Waits until no connection is left and every place is given back. */
   async atRest(): Promise<void> {
-    const { counters } = this.proxy;
-    const held = (): { active: number; shares: number; connections: number } => counters.held(this.slot + 1);
-    await eventually('every place is given back', () => Object.values(held()).every((count) => count === 0), {
-      state: held,
-    });
+    await atRest(this.proxy, this.slot + 1);
   }
 }
 
