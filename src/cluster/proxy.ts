@@ -208,7 +208,8 @@ function workerSettings(config: ProxyConfig, budget: DescriptorBudget, workerInd
   return {
     workerIndex,
     primaryPid: process.pid,
-    bindingTtlSecs: config.bindingTtlSecs,
+    // The bindings' clock counts whole seconds: half of one would be none.
+    bindingTtlSecs: Math.ceil(config.bindingTtlSecs),
     maxConnections: budget.maxConnections,
     maxPipes: budget.maxPipes,
     connectRetries: config.connectRetries,

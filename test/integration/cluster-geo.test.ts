@@ -35,7 +35,7 @@ describe('geo routing end to end', TIME_LIMIT, () => {
     const setUp = ['ip link set lo up', ...ADDRESSES.map(addressCommand)].join(' && ');
     const suite = `exec "${process.execPath}" --import tsx --test-reporter=spec "${SUITE}"`;
     // A test runner inside a test runner must not think that it reports to the outer one.
-    const { NODE_TEST_CONTEXT: _, ...env } = process.env;
+    const env = { ...process.env, NODE_TEST_CONTEXT: undefined };
     const [command = '', ...args] = [...NAMESPACE, 'sh', '-c', `${setUp} && ${suite}`];
     const child = spawn(command, args, { env, stdio: ['ignore', 'pipe', 'inherit'] });
     t.after(() => child.kill('SIGKILL'));
