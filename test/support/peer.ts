@@ -59,6 +59,13 @@ export class Peer {
     return within('the other side ends', this.#drain(), deadlineMs);
   }
 
+  /** What arrives, as it arrives, until the other side ends in whatever way. */
+  async *chunks(): AsyncGenerator<Buffer> {
+    do {
+      for (let chunk = this.#take(); chunk !== null; chunk = this.#take()) yield chunk;
+    } while (await this.#change());
+  }
+
   /** How the other side ends; what it sends before is dropped. */
   async ending(deadlineMs?: number): Promise<Ending> {
     return (await this.drain(deadlineMs)).ending;
@@ -96,9 +103,7 @@ export class Peer {
 
   async #drain(): Promise<{ bytes: Buffer; ending: Ending }> {
     const chunks: Buffer[] = [];
-    do {
-      for (let chunk = this.#take(); chunk !== null; chunk = this.#take()) chunks.push(chunk);
-    } while (await this.#change());
+    for await (const chunk of this.chunks()) chunks.push(chunk);
     return { bytes: Buffer.concat(chunks), ending: this.#endingSeen() };
   }
 

@@ -19,13 +19,16 @@ const STATES = [
   'last-ack', 'listen', 'closing', 'new-syn-received',
 ] as const; // prettier-ignore
 
-/** Entries with that port on either side. A socket that was reset is in no table. */
-export function tcpEntries(port: number): TcpEntry[] {
+/**
+ * Entries with one of these ports on either side. A socket that was reset is in no table. Slow: the kernel walks its whole
+ * hash table for each look.
+ */
+export function tcpEntries(...ports: readonly number[]): TcpEntry[] {
   const lines = ['/proc/net/tcp', '/proc/net/tcp6'].flatMap((path) => readFileSync(path, 'utf8').split('\n').slice(1));
   return lines
     .filter(Boolean)
     .map(parseEntry)
-    .filter((entry) => entry.localPort === port || entry.remotePort === port);
+    .filter((entry) => ports.includes(entry.localPort) || ports.includes(entry.remotePort));
 }
 
 /** `sl local:port remote:port state tx:rx …`, all in hexadecimal. */
