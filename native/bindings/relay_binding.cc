@@ -134,7 +134,9 @@ void RelayBinding::OnBatch(uint32_t count, uint32_t now_secs) {
   *clock_data_ = static_cast<int32_t>(now_secs);
   // Should JavaScript throw, every client of the batch is rejected rather than sent to a leftover of the last one.
   for (uint32_t i = 0; i < count; i++) responses_data_[i].slot = -1;
-  on_batch_.MakeCallback(env.Global(), {Napi::Number::New(env, count)}, *async_context_);
+  // A plain call: route() makes no promise and no tick, and MakeCallback's round through Node's queues costs 5 to 10 µs
+  // where the caches are cold, which is where a client's latency is (measured one connection at a time).
+  on_batch_.Call({Napi::Number::New(env, count)});
   if (env.IsExceptionPending()) napi_fatal_exception(env, env.GetAndClearPendingException().Value());
 }
 

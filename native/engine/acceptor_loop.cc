@@ -83,7 +83,9 @@ void AcceptorLoop::WaitAndAccept() {
 
 WorkerSet::Dispatched AcceptorLoop::AcceptRound() {
   const size_t before = held_.size();
-  const ListenerSet::Outcome outcome = listeners_.Accept(workers_.Room(kRoundSockets), held_);
+  // Idle, the first client is not kept waiting for the question whether there is a second one.
+  const uint32_t most = coalescing_.IsBusy(NowNs()) ? kRoundSockets : 1;
+  const ListenerSet::Outcome outcome = listeners_.Accept(workers_.Room(most), held_);
   const auto accepted = static_cast<uint32_t>(held_.size() - before);
   const uint64_t now_ns = NowNs();
   coalescing_.NoteAccepted(now_ns, accepted);

@@ -15,10 +15,14 @@ class CoalescePolicy {
   static constexpr uint32_t kBusyConnections = 4;
   static constexpr uint32_t kRoundsWithout = 32;
 
+  // Whether connections have been arriving quickly.
+  bool IsBusy(uint64_t now_ns) {
+    Roll(now_ns);
+    return current_ >= kBusyConnections || previous_ >= kBusyConnections;
+  }
   // Asked once per round, before accepting.
   bool ShouldGather(uint64_t now_ns) {
-    Roll(now_ns);
-    if (current_ < kBusyConnections && previous_ < kBusyConnections) return false;
+    if (!IsBusy(now_ns)) return false;
     if (rounds_without_ == 0) return true;
     rounds_without_--;
     return false;

@@ -12,6 +12,8 @@ namespace edgeproxy {
 namespace {
 
 constexpr int kMaxEvents = 32;
+// accept4 calls per round, failed ones included.
+constexpr uint32_t kTriesPerRound = 64;
 constexpr uint64_t kWakeSerial = 0;
 
 int Watch(int epoll, int fd, uint64_t serial) {
@@ -68,35 +70,43 @@ bool ListenerSet::Wait(int timeout_ms) {
       ready_.push_back(events[i].data.u64);
     }
   }
+  // Each is first in turn, so that a listener with a long queue leaves room for the others.
+  if (ready_.size() > 1) {
+    std::rotate(ready_.begin(), ready_.begin() + static_cast<ptrdiff_t>(round_++ % ready_.size()), ready_.end());
+  }
   return is_woken;
 }
 
 ListenerSet::Outcome ListenerSet::Accept(uint32_t limit, HeldSockets& into) {
   const size_t before = into.size();
   uint32_t left = limit;
+  uint32_t tries = kTriesPerRound;
   for (const uint64_t serial : ready_) {
-    if (left == 0) break;
+    if (left == 0 || tries == 0) break;
     const auto at = std::find_if(listeners_.begin(), listeners_.end(),
                                  [&](const Listener& listener) { return listener.serial == serial; });
     if (at == listeners_.end()) continue;
-    const Verdict verdict = AcceptFrom(*at, left, into);
+    const Verdict verdict = AcceptFrom(*at, left, tries, into);
     if (verdict == Verdict::kPause) return Outcome::kPause;
     if (verdict != Verdict::kBroken) continue;
     Forget(*at);
     listeners_.erase(at);
     broken_++;
   }
-  const bool is_fruitless = limit > 0 && left == 0 && into.size() == before;
+  const bool is_fruitless = tries == 0 && into.size() == before;
   return is_fruitless ? Outcome::kPause : Outcome::kGoOn;
 }
 
-ListenerSet::Verdict ListenerSet::AcceptFrom(const Listener& listener, uint32_t& limit, HeldSockets& into) {
-  for (; limit > 0; limit--) {
+ListenerSet::Verdict ListenerSet::AcceptFrom(const Listener& listener, uint32_t& left, uint32_t& tries,
+                                             HeldSockets& into) {
+  while (left > 0 && tries > 0) {
+    tries--;
     sockaddr_storage peer{};
     socklen_t length = sizeof peer;
     UniqueFd fd(::accept4(listener.fd.get(), reinterpret_cast<sockaddr*>(&peer), &length, SOCK_NONBLOCK | SOCK_CLOEXEC));
     if (fd.is_open()) {
       into.push_back({std::move(fd), listener.id, PeerAddress::FromSockaddr(peer)});
+      left--;
       continue;
     }
     const Verdict verdict = Judge(errno);

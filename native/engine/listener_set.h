@@ -46,11 +46,12 @@ class ListenerSet {
   static Verdict Judge(int error);
   void Forget(const Listener& listener);
   // Accepts until the queue is empty, `limit` is used up or accept4 fails for good.
-  Verdict AcceptFrom(const Listener& listener, uint32_t& limit, HeldSockets& into);
+  Verdict AcceptFrom(const Listener& listener, uint32_t& left, uint32_t& tries, HeldSockets& into);
 
   UniqueFd epoll_;
   std::vector<Listener> listeners_;
   std::vector<uint64_t> ready_;
+  uint32_t round_ = 0;
   uint64_t next_serial_ = 1;
   uint64_t broken_ = 0;
 };

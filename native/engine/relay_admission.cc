@@ -29,7 +29,10 @@ void Relay::ReadChannel() {
       ::epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, channel_.get(), nullptr);
       return;
     }
+    const bool is_full = message_.count == kMessageDescriptors;
     TakeMessage(message_);
+    // Most often this was the only one, and epoll tells of another: spare the question.
+    if (!is_full) return;
   }
 }
 
