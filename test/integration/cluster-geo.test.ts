@@ -36,7 +36,7 @@ describe('geo routing end to end', TIME_LIMIT, () => {
     const suite = `exec "${process.execPath}" --import tsx --test-reporter=spec "${SUITE}"`;
     // A test runner inside a test runner must not think that it reports to the outer one.
     const env = { ...process.env, NODE_TEST_CONTEXT: undefined };
-    const [command = '', ...args] = [...NAMESPACE, 'sh', '-c', `${setUp} && ${suite}`];
+    const [command, ...args] = [...NAMESPACE, 'sh', '-c', `${setUp} && ${suite}`];
     const child = spawn(command, args, { env, stdio: ['ignore', 'pipe', 'inherit'] });
     t.after(() => child.kill('SIGKILL'));
     let output = '';

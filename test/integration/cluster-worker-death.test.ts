@@ -1,7 +1,6 @@
 /** SIGKILL of workers under load: who loses his connection, who does not, and what the counters say afterwards. */
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
-import { connect } from 'node:net';
 import { describe, it } from 'node:test';
 import { echo } from '../support/backend-behaviours.js';
 import { eventually } from '../support/eventually.js';
@@ -11,6 +10,7 @@ import { childPids } from '../support/process-facts.js';
 import { startProxy } from '../support/proxy-process.js';
 import type { ProxyProcess } from '../support/proxy-process.js';
 import type { Owner } from '../support/scratch-directory.js';
+import { ShortClients } from '../support/short-clients.js';
 import { clientPortsHeldBy } from '../support/socket-owners.js';
 import { startBackend } from '../support/tcp-backend.js';
 
@@ -19,7 +19,6 @@ const WORKERS = 3;
 const LONG = 30;
 /** Clients that connect while the worker is stopped: those meant for it are accepted by nobody. */
 const WAITING = 30;
-const SHORT_AT_A_TIME = 8;
 const DEATHS_IN_A_ROW = 5;
 
 async function assertEchoes(peer: Peer, text: string): Promise<void> {
@@ -35,53 +34,6 @@ async function establish(owner: Owner, proxy: ProxyProcess, count: number): Prom
       return peer;
     }),
   );
-}
-
-/** Short connections, one after the other on each of several lanes, until stopped. */
-class ShortClients {
-  served = 0;
-  /** Ports of those that failed once connected, and the codes of those that could not connect at all. */
-  readonly brokenPorts: number[] = [];
-  readonly refusals: string[] = [];
-  readonly #proxy: ProxyProcess;
-  readonly #lanes: Promise<void>[];
-  #isRunning = true;
-
-  constructor(owner: Owner, proxy: ProxyProcess) {
-    this.#proxy = proxy;
-    owner.after(() => this.stop());
-    this.#lanes = Array.from({ length: SHORT_AT_A_TIME }, () => this.#runLane());
-  }
-
-  async stop(): Promise<void> {
-    this.#isRunning = false;
-    await Promise.all(this.#lanes);
-  }
-
-  async #runLane(): Promise<void> {
-    while (this.#isRunning) await this.#runOne();
-  }
-
-  #runOne(): Promise<void> {
-    const socket = connect(this.#proxy.port, this.#proxy.address);
-    let port = 0;
-    let answer = '';
-    socket.once('connect', () => {
-      port = socket.localPort ?? 0;
-      socket.end('ping');
-    });
-    socket.on('data', (chunk) => (answer += String(chunk)));
-    return new Promise((resolve) => {
-      socket.once('error', (error: NodeJS.ErrnoException) => {
-        if (port === 0) this.refusals.push(error.code ?? '');
-      });
-      socket.once('close', () => {
-        if (answer === 'ping') this.served++;
-        else if (port !== 0) this.brokenPorts.push(port);
-        resolve();
-      });
-    });
-  }
 }
 
 async function stopProcess(pid: number): Promise<void> {
