@@ -9,6 +9,7 @@ import { connectPeer, endingOfClient, type Peer } from '../support/peer.js';
 import { openDescriptors } from '../support/process-facts.js';
 import { startProxy, type ProxyProcess } from '../support/proxy-process.js';
 import type { Owner } from '../support/scratch-directory.js';
+import { settled } from '../support/settled.js';
 import { startBackend } from '../support/tcp-backend.js';
 import type { BackendError } from '../../src/domain/shared/layout.js';
 
@@ -127,7 +128,7 @@ describe('a client that is gone before the backend answers', () => {
   it('leaves no descriptor behind', async (t) => {
     const { proxy, slot } = await waitingClients(t, 0);
     const descriptors = (): number => proxy.workerPids.reduce((sum, pid) => sum + openDescriptors(pid), 0);
-    const before = descriptors();
+    const before = await settled('descriptors of workers that have just started', descriptors);
     for (let round = 0; round < 10; round++) {
       const clients = await Promise.all(Array.from({ length: 10 }, () => connectPeer(t, proxy)));
       await eventually('they wait for the backend', () => proxy.counters.active(slot) === 10);
