@@ -5,7 +5,6 @@
 import { connect, type Socket, type TcpNetConnectOpts } from 'node:net';
 import type { Owner } from './scratch-directory.js';
 import { within } from './eventually.js';
-import { tcpEntries } from './tcp-table.js';
 
 /** How the other side ended: FIN, or the code of the error. */
 export type Ending = 'end' | 'ECONNRESET' | 'EPIPE' | 'ETIMEDOUT' | 'ECONNREFUSED' | (string & {});
@@ -108,16 +107,13 @@ export class Peer {
   }
 
   /**
-   * libuv reports a reset that finds bytes unread as their end. The kernel knows better: a socket that has got a FIN, and
-   * has sent none, is in its table; one that was reset is not.
+   * libuv reports a reset that finds bytes unread as their end. The kernel knows better: a socket that was reset has no
+   * peer, one that has got a FIN and sent none still has. Nobody may ask for the peer before, for Node.js remembers it.
    */
   #endingSeen(): Ending {
     if (this.#error !== null) return this.#error.code ?? 'unknown';
-    const { writableEnded, localPort, remotePort } = this.socket;
-    if (writableEnded) return 'end';
-    // getpeername(2) fails on a socket that was reset.
-    if (remotePort === undefined) return 'ECONNRESET';
-    return tcpEntries(remotePort).some((entry) => entry.localPort === localPort) ? 'end' : 'ECONNRESET';
+    const { writableEnded, remotePort } = this.socket;
+    return writableEnded || remotePort !== undefined ? 'end' : 'ECONNRESET';
   }
 
   #take(): Buffer | null {
