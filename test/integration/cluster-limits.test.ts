@@ -1,0 +1,179 @@
+/** Limits give back-pressure: who finds no room waits in the queue of the listener, and nothing spins meanwhile. */
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { createServer } from 'node:net';
+import type { AddressInfo } from 'node:net';
+import { describe, it } from 'node:test';
+import { echo } from '../support/backend-behaviours.js';
+import { eventually, within } from '../support/eventually.js';
+import { connectPeer } from '../support/peer.js';
+import type { Peer } from '../support/peer.js';
+import { isRunning } from '../support/process-facts.js';
+import { cpuSecsPerSec, setFileLimit } from '../support/process-limits.js';
+import { spawnProxy, startProxy } from '../support/proxy-process.js';
+import type { ProxyOptions, ProxyProcess } from '../support/proxy-process.js';
+import type { Owner } from '../support/scratch-directory.js';
+import { startBackend } from '../support/tcp-backend.js';
+
+const TIME_LIMIT = { timeout: 90_000 };
+const PER_WORKER = 4;
+const WAITING = 10;
+/** A process that spins uses a whole second; at rest they all together use a few milliseconds. */
+const MOST_CPU_SECS_PER_SEC = 0.4;
+/** RLIMIT_NOFILE that leaves room for a few clients only. */
+const LOW_FILE_LIMITS = [96, 128];
+const TOO_LOW_FILE_LIMIT = 64;
+/** Below what is open already: nothing more can be opened. With 0, poll(2) itself would fail. */
+const EXHAUSTED = 8;
+const PLENTY = 1000;
+
+async function startEcho(owner: Owner, options: ProxyOptions): Promise<ProxyProcess> {
+  const backend = await startBackend(owner, echo);
+  return startProxy(owner, { backends: [{ port: backend.port }], ...options });
+}
+
+async function assertEchoes(peer: Peer, text: string): Promise<void> {
+  await peer.write(text);
+  assert.equal(String(await peer.read(text.length)), text);
+}
+
+async function establish(owner: Owner, proxy: ProxyProcess, count: number): Promise<Peer[]> {
+  const peers = await connectAll(owner, proxy, count);
+  await Promise.all(peers.map((peer) => assertEchoes(peer, 'hello')));
+  return peers;
+}
+
+function connectAll(owner: Owner, proxy: ProxyProcess, count: number): Promise<Peer[]> {
+  return Promise.all(Array.from({ length: count }, () => connectPeer(owner, proxy)));
+}
+
+async function assertAtRest(proxy: ProxyProcess): Promise<void> {
+  const used = await cpuSecsPerSec(proxy.pids);
+  assert.ok(used < MOST_CPU_SECS_PER_SEC, `the proxy uses ${used} s of CPU per second while it waits`);
+}
+
+const modes = [
+  { accept: 'handoff', workers: 2 },
+  // The kernel chooses the worker by the client's port: with one, it is known who is full.
+  { accept: 'reuseport', workers: 1 },
+] as const;
+
+for (const { accept, workers } of modes) {
+  describe(`MAX_CONNECTIONS, ${accept}`, TIME_LIMIT, () => {
+    it('lets those beyond it wait, serves them as others leave, and resets nobody', async (t) => {
+      const env = { EDGEPROXY_MAX_CONNECTIONS: String(PER_WORKER) };
+      const proxy = await startEcho(t, { accept, workers, env });
+      const room = PER_WORKER * workers;
+      const first = await establish(t, proxy, room);
+      const waiting = await connectAll(t, proxy, WAITING);
+      for (const peer of waiting) await peer.write('hello');
+      await assertAtRest(proxy);
+      assert.equal(proxy.counters.total('ACCEPTED'), room);
+      assert.equal(proxy.counters.gauges('ACTIVE'), room);
+
+      const outcomes = waiting.map((peer) => servedOf(peer));
+      first[0]?.close();
+      await within('one of them is served', Promise.race(outcomes));
+      assert.equal(proxy.counters.total('ACCEPTED'), room + 1);
+      for (const peer of first) peer.close();
+      await Promise.all(outcomes.map(async (outcome) => (await outcome).close()));
+      assert.equal(proxy.counters.total('ACCEPTED'), room + WAITING);
+      await eventually('all have left', () => proxy.counters.gauges('ACTIVE') === 0);
+      assert.equal(proxy.counters.ended('client_reset') + proxy.counters.rejected('max_connections'), 0);
+    });
+  });
+
+  describe(`no descriptor left, ${accept}`, TIME_LIMIT, () => {
+    for (const limit of LOW_FILE_LIMITS) {
+      it(`serves many clients in turn with RLIMIT_NOFILE ${limit}`, async (t) => {
+        const proxy = await startEcho(t, { accept, workers, prefix: ['prlimit', `--nofile=${limit}:${limit}`, '--'] });
+        const { pids } = proxy;
+        const clients = Array.from({ length: 300 }, async () => {
+          const peer = await connectPeer(t, proxy);
+          await assertEchoes(peer, 'hello');
+          peer.close();
+        });
+        await Promise.all(clients);
+        const kept = await connectAll(t, proxy, 200);
+        await assertAtRest(proxy);
+        for (const peer of kept) peer.close();
+        await eventually('all have left', () => proxy.counters.gauges('ACTIVE') === 0);
+        await establish(t, proxy, 4);
+        assert.deepEqual(proxy.pids, pids);
+        assert.equal(proxy.counters.rejected('no_descriptors'), 0);
+        assert.ok(proxy.log.lines.some(({ msg }) => String(msg).startsWith('RLIMIT_NOFILE is too low')));
+      });
+    }
+
+    it('pauses a worker that cannot open any more, and goes on when it can', async (t) => {
+      const proxy = await startEcho(t, { accept, workers });
+      const { pids } = proxy;
+      const [steady] = await establish(t, proxy, 1);
+      assert.ok(steady);
+      for (const pid of proxy.workerPids) setFileLimit(pid, EXHAUSTED);
+      const hapless = await connectAll(t, proxy, WAITING);
+      for (const peer of hapless) await peer.write('hello');
+      if (accept === 'handoff') {
+        // Their sockets are lost on the way into the worker: the kernel closes them.
+        await Promise.all(hapless.map((peer) => peer.ending()));
+        assert.equal(proxy.counters.rejected('no_descriptors'), WAITING);
+      }
+      await assertAtRest(proxy);
+      await assertEchoes(steady, 'still here');
+      for (const pid of proxy.workerPids) setFileLimit(pid, PLENTY);
+      if (accept === 'reuseport') await Promise.all(hapless.map((peer) => servedOf(peer)));
+      await establish(t, proxy, 4);
+      assert.deepEqual(proxy.pids, pids);
+    });
+
+    it('pauses a primary that cannot open any more, and goes on when it can', async (t) => {
+      const proxy = await startEcho(t, { accept, workers });
+      const { pids } = proxy;
+      const [steady] = await establish(t, proxy, 1);
+      assert.ok(steady);
+      setFileLimit(proxy.pid, EXHAUSTED);
+      const waiting = await connectAll(t, proxy, WAITING);
+      await assertAtRest(proxy);
+      await assertEchoes(steady, 'still here');
+      if (accept === 'handoff') assert.equal(proxy.counters.total('ACCEPTED'), 1);
+      setFileLimit(proxy.pid, PLENTY);
+      await Promise.all(waiting.map((peer) => assertEchoes(peer, 'served')));
+      assert.deepEqual(proxy.pids, pids);
+    });
+  });
+}
+
+async function servedOf(peer: Peer): Promise<Peer> {
+  assert.equal(String(await peer.read(5)), 'hello');
+  return peer;
+}
+
+describe('a start that cannot be', TIME_LIMIT, () => {
+  it('says so where RLIMIT_NOFILE has no room for a client, and exits with 2', async (t) => {
+    const limit = TOO_LOW_FILE_LIMIT;
+    const proxy = await spawnProxy(t, { backends: [], prefix: ['prlimit', `--nofile=${limit}:${limit}`, '--'] });
+    assert.deepEqual(await within('the proxy ends', proxy.exit), { code: 2, signal: null });
+    const errors = proxy.log.lines.filter(({ level }) => level === 'error');
+    assert.deepEqual(
+      errors.map(({ code, msg }) => [code, msg]),
+      [['EP_FILE_LIMIT', `RLIMIT_NOFILE is ${limit}: too low for a single connection.`]],
+    );
+  });
+
+  for (const accept of ['handoff', 'reuseport'] as const) {
+    it(`names the address that is taken and exits with 2, ${accept}`, async (t) => {
+      const squatter = createServer().listen(0, '127.0.0.1');
+      t.after(() => squatter.close());
+      await once(squatter, 'listening');
+      const address = `127.0.0.1:${(squatter.address() as AddressInfo).port}`;
+      const proxy = await spawnProxy(t, { accept, backends: [], listen: `127.0.0.1:0,${address}` });
+      const { pids } = proxy;
+      assert.deepEqual(await within('the proxy ends', proxy.exit), { code: 2, signal: null });
+      const errors = proxy.log.lines.filter(({ level }) => level === 'error');
+      assert.equal(errors.length, 1);
+      assert.equal(errors[0]?.['code'], 'EP_LISTEN');
+      assert.match(String(errors[0]?.['msg']), new RegExp(`^Cannot listen on ${address}: \\w+ failed with EADDRINUSE`));
+      assert.equal(pids.some(isRunning), false);
+    });
+  }
+});
