@@ -38,7 +38,12 @@ export class WorkerProcess {
       exec: WORKER_FILE.pathname,
       stdio: ['ignore', 'inherit', 'inherit', 'ipc', regionFd, this.workerEnd],
     });
-    this.#worker = cluster.fork({ [WORKER_SETTINGS_VARIABLE]: JSON.stringify(settings) });
+    try {
+      this.#worker = cluster.fork({ [WORKER_SETTINGS_VARIABLE]: JSON.stringify(settings) });
+    } catch (error) {
+      this.close();
+      throw error;
+    }
     this.#worker.on('message', (message: ToPrimary) => {
       if (message.type === 'ready') events.onReady();
       else events.onCrash(message.message, message.stack);
@@ -46,8 +51,10 @@ export class WorkerProcess {
     this.#worker.on('exit', (code: number | null, signal: string | null) => {
       events.onExit({ pid: this.pid, lifeMs: performance.now() - this.#startedAt, code, signal });
     });
-    // A failed fork or send shows as an exit.
-    this.#worker.on('error', () => undefined);
+    // A process that could not be started has no exit; a message that could not be sent is followed by one.
+    this.#worker.on('error', () => {
+      if (this.#worker.process.pid === undefined) events.onExit({ pid: 0, lifeMs: 0, code: null, signal: null });
+    });
   }
 
   get pid(): number {

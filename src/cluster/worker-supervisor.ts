@@ -116,23 +116,45 @@ export class WorkerSupervisor {
     return this.#lastOrder !== null;
   }
 
+  /** Where the system has no descriptor or process left, the next try waits like the successor of one that died. */
   #fork(place: Place): void {
+    try {
+      place.process = this.#startProcess(place);
+    } catch (error) {
+      this.#options.logger.error({ worker: place.index, error }, 'worker cannot be started');
+      this.#succeed(place, 0);
+    }
+  }
+
+  #startProcess(place: Place): WorkerProcess {
     const { native, settingsOf, regionFd, logger } = this.#options;
-    place.process = new WorkerProcess(native, settingsOf(place.index), regionFd, {
-      onReady: () => {
-        place.isReady = true;
-        if (this.#lastOrder !== null) place.process?.tell(this.#lastOrder);
-        this.#admitIfReady(place);
-      },
+    return new WorkerProcess(native, settingsOf(place.index), regionFd, {
+      onReady: () => this.#onReady(place),
       onCrash: (message, stack) => logger.error({ worker: place.index, stack }, `worker failed: ${message}`),
       onExit: (exit) => void this.#onExit(place, exit),
     });
+  }
+
+  #onReady(place: Place): void {
+    place.isReady = true;
+    if (this.#lastOrder !== null) place.process?.tell(this.#lastOrder);
+    this.#admitIfReady(place);
   }
 
   #admitIfReady(place: Place): void {
     const { process } = place;
     if (!this.#isOpen || this.#isEnding || !place.isReady || place.isAdmitted || process === null) return;
     place.isAdmitted = true;
+    try {
+      this.#admit(place, process);
+    } catch (error) {
+      // Half admitted is worse than gone: its successor gets everything anew.
+      this.#options.logger.error({ worker: place.index, error }, 'worker cannot be given its sockets');
+      process.kill();
+    }
+  }
+
+  #admit(place: Place, process: WorkerProcess): void {
     const { acceptor, native, sockets, logger } = this.#options;
     this.#sendGeo(place, process);
     for (const { listenerId, fd } of sockets.of(place.index)) {
@@ -162,13 +184,22 @@ export class WorkerSupervisor {
     place.isReady = place.isAdmitted = false;
     if (!this.#isEnding) {
       this.#options.logger.warn({ worker: place.index, ...exit }, 'worker died');
-      this.#adoptListeners(place);
     }
-    if (hadClients) await this.#options.acceptor.workerDown(place.index);
+    await this.#takeBackClients(place, hadClients);
     process.close();
     await this.#reclaim(place.index);
     if (this.#isEnding) this.#checkAllGone();
     else this.#succeed(place, exit.lifeMs);
+  }
+
+  async #takeBackClients(place: Place, hadClients: boolean): Promise<void> {
+    try {
+      if (!this.#isEnding) this.#adoptListeners(place);
+      if (hadClients) await this.#options.acceptor.workerDown(place.index);
+    } catch (error) {
+      // The acceptor is told of the death again when the successor comes up.
+      this.#options.logger.error({ worker: place.index, error }, "a dead worker's clients wait for its successor");
+    }
   }
 
   /** Reuseport: until the successor is there the acceptor empties the dead worker's queues. */
