@@ -109,12 +109,12 @@ int Relay::StartConnect(Connection& connection, const RouteResponse& response) {
   backend.Reset(::socket(to.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
   if (!backend.is_open()) return errno;
   SetTcpOption(backend.get(), TCP_NODELAY, 1);
-  // With the client's first bytes in hand, the ACK of the backend's SYN-ACK travels with them, and ours to the client
-  // with the answer: one packet less each. Without them it must not wait, for the backend may be the one to speak first.
+  // With the client's first bytes in hand, the ACK of the backend's SYN-ACK travels with them: one packet less. Without
+  // them it must not wait, for the backend may be the one to speak first. The same on the accepted socket brought nothing
+  // (its first bytes are acknowledged by then) and could delay a client that writes again before it reads.
   if (HasBytesInHand(client)) {
     connection.client.is_readable = true;
     SetTcpOption(backend.get(), TCP_QUICKACK, 0);
-    SetTcpOption(client, TCP_QUICKACK, 0);
   }
   if (::connect(backend.get(), reinterpret_cast<sockaddr*>(&to), length) == -1 && errno != EINPROGRESS) return errno;
   if (!connection.is_client_watched) {
