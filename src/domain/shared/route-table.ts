@@ -1,14 +1,17 @@
 /**
  * The routing table as one worker chooses by it: only backends that can be chosen, as a structure of arrays.
  *
- *     routes   ┌ for new clients, region by region: 0 0 │ 1 1 1 │ 2 │ …
- *              └ behind `choosable`: weight 0, only for bound clients, reached through routeOfSlot alone
- *     order    ┌ indices of the choosable ones, country by country
- *              └ from the table's capacity on: the same, region by region, which is 0, 1, 2, …
+ *     index  0                     capacity n                                  2 n
+ *            ┌ country by country ──┬ region by region ──┬ bound clients only ──┐
+ *            │ AR │ BR BR BR │ …    │ 0 │ 1 1 │ 2 │ …    │ weight 0             │
+ *
+ * A choosable backend is there twice, so that those of a country and those of a region lie side by side, and the loop
+ * over them reads no index first. Any of its routes stands for it; routeOfSlot tells the one among the regions.
  *
  * All arrays are made once for the region's capacity, and refilled: nothing here allocates while traffic flows.
  * A record that makes no sense (a slot beyond the region, for instance) is left out: no table can make route() fail.
  */
+import { countInto, sumUp, takeNext } from './counting-sort.js';
 import {
   BACKEND,
   COUNTRIES,
@@ -24,12 +27,14 @@ import {
 import { UNLIMITED } from './reservations.js';
 
 const RECORD_WORDS = ROUTE_LINES * WORDS_PER_LINE;
+/** As a hard limit: full whatever the load. */
+const CLOSED = -0x80000000;
 const TAKES_CLIENTS = ROUTE_FLAG.HEALTHY;
 /** Where a backend without a country is sorted. */
 const NO_COUNTRY = COUNTRIES;
 
 export class RouteTable {
-  /** Routes that new clients may be sent to: indices below this. */
+  /** Backends that new clients may be sent to. */
   choosable = 0;
   /** Region number of this POP, 0 = none. */
   popRegion = 0;
@@ -46,13 +51,17 @@ export class RouteTable {
   readonly port: Int32Array;
   /** Four words per route. */
   readonly address: Int32Array;
-  /** Both orders in one array, so that one loop visits countries and regions alike. */
-  readonly order: Int32Array;
   /** Route that a bound client may be sent to, by slot; -1 where the slot takes none. */
   readonly routeOfSlot: Int32Array;
   readonly #regionStart = new Int32Array(MAX_REGIONS + 2);
   readonly #countryStart = new Int32Array(COUNTRIES + 2);
   readonly #regionOfCountry = new Uint8Array(COUNTRIES);
+  /** Hard limits as they are in the table, whatever is closed. */
+  readonly #openLimit: Int32Array;
+  /** The other route of a slot, where it is choosable; else -1. */
+  readonly #routeAmongCountries: Int32Array;
+  /** The columns of one word. */
+  readonly #columns: readonly Int32Array[];
   readonly #slots: number;
   readonly #firstActive: number;
   /** Next free place of each bucket while a table is sorted. */
@@ -61,16 +70,28 @@ export class RouteTable {
   constructor(backends: number, firstBackendLine: number) {
     this.#slots = backends;
     this.#firstActive = firstBackendLine + BACKEND.ACTIVE;
-    this.slot = new Int32Array(backends);
-    this.activeAt = new Int32Array(backends);
-    this.hardLimit = new Int32Array(backends);
-    this.weight = new Int32Array(backends);
-    this.capacity = new Float64Array(backends);
-    this.country = new Int32Array(backends);
-    this.region = new Int32Array(backends);
-    this.port = new Int32Array(backends);
-    this.address = new Int32Array(backends * 4);
-    this.order = Int32Array.from({ length: 2 * backends }, (_, place) => Math.max(0, place - backends));
+    const routes = 2 * backends;
+    this.slot = new Int32Array(routes);
+    this.activeAt = new Int32Array(routes);
+    this.hardLimit = new Int32Array(routes);
+    this.weight = new Int32Array(routes);
+    this.capacity = new Float64Array(routes);
+    this.country = new Int32Array(routes);
+    this.region = new Int32Array(routes);
+    this.port = new Int32Array(routes);
+    this.address = new Int32Array(routes * 4);
+    this.#openLimit = new Int32Array(routes);
+    this.#columns = [
+      this.slot,
+      this.activeAt,
+      this.hardLimit,
+      this.#openLimit,
+      this.weight,
+      this.country,
+      this.region,
+      this.port,
+    ];
+    this.#routeAmongCountries = new Int32Array(backends).fill(-1);
     this.routeOfSlot = new Int32Array(backends).fill(-1);
   }
 
@@ -79,7 +100,7 @@ export class RouteTable {
     return this.#regionOfCountry[country] ?? 0;
   }
 
-  /** Places in `order` of a country's routes: from here up to but without countryTo(). */
+  /** Routes of a country: from here up to but without countryTo(). */
   countryFrom(country: number): number {
     return this.#countryStart[country] ?? 0;
   }
@@ -88,13 +109,29 @@ export class RouteTable {
     return this.#countryStart[country + 1] ?? 0;
   }
 
-  /** Places in `order` of a region's routes; those of all choosable routes begin at regionFrom(0). */
+  /** Routes of a region; those of all regions begin with those of none, regionFrom(0). */
   regionFrom(region: number): number {
     return this.#slots + (this.#regionStart[region] ?? 0);
   }
 
   regionTo(region: number): number {
     return this.#slots + (this.#regionStart[region + 1] ?? 0);
+  }
+
+  /** Makes a slot count as full, for the time of one choice; ignores what is no slot. */
+  close(slot: number): void {
+    this.#limit(this.routeOfSlot[slot] ?? -1, false);
+    this.#limit(this.#routeAmongCountries[slot] ?? -1, false);
+  }
+
+  /** Undoes close(). */
+  reopen(slot: number): void {
+    this.#limit(this.routeOfSlot[slot] ?? -1, true);
+    this.#limit(this.#routeAmongCountries[slot] ?? -1, true);
+  }
+
+  #limit(route: number, isOpen: boolean): void {
+    if (route >= 0) this.hardLimit[route] = isOpen ? (this.#openLimit[route] ?? 0) : CLOSED;
   }
 
   /** Takes over a copy of a routes table with `count` records. */
@@ -105,9 +142,10 @@ export class RouteTable {
       this.#regionOfCountry[country] = (word >>> ((country & 3) * 8)) & 0xff;
     }
     this.routeOfSlot.fill(-1);
+    this.#routeAmongCountries.fill(-1);
     this.#sortByRegion(copy, count);
     this.#addBoundOnly(copy, count);
-    this.#indexByCountry();
+    this.#repeatByCountry();
   }
 
   #sortByRegion(copy: Int32Array, count: number): void {
@@ -123,27 +161,35 @@ export class RouteTable {
     for (let index = 0; index < count; index++) {
       const record = ROUTES_AT + index * RECORD_WORDS;
       if (!this.#takesClients(copy, record) || weightOf(copy, record) === 0) continue;
-      this.#take(copy, record, takeNext(this.#next, regionNumber(copy[record + ROUTE.REGION] ?? 0)));
+      const place = takeNext(this.#next, regionNumber(copy[record + ROUTE.REGION] ?? 0));
+      this.#take(copy, record, this.#slots + place);
     }
   }
 
   /** Weight 0 takes no new clients, but those that are bound to it come back. */
   #addBoundOnly(copy: Int32Array, count: number): void {
-    let route = this.choosable;
+    let route = this.#slots + this.choosable;
     for (let index = 0; index < count; index++) {
       const record = ROUTES_AT + index * RECORD_WORDS;
       if (this.#takesClients(copy, record) && weightOf(copy, record) === 0) this.#take(copy, record, route++);
     }
   }
 
-  #indexByCountry(): void {
+  #repeatByCountry(): void {
+    const first = this.#slots;
+    const end = first + this.choosable;
     const starts = this.#countryStart.fill(0);
-    for (let route = 0; route < this.choosable; route++) countInto(starts, this.#countryBucket(route));
+    for (let route = first; route < end; route++) countInto(starts, this.#countryBucket(route));
     sumUp(starts);
     this.#next.set(starts);
-    for (let route = 0; route < this.choosable; route++) {
-      this.order[takeNext(this.#next, this.#countryBucket(route))] = route;
-    }
+    for (let route = first; route < end; route++) this.#repeat(route, takeNext(this.#next, this.#countryBucket(route)));
+  }
+
+  #repeat(from: number, to: number): void {
+    this.capacity[to] = this.capacity[from] ?? 1;
+    for (const column of this.#columns) column[to] = column[from] ?? 0;
+    this.#routeAmongCountries[this.slot[from] ?? 0] = to;
+    this.address.copyWithin(to * 4, from * 4, from * 4 + 4);
   }
 
   #countryBucket(route: number): number {
@@ -164,7 +210,7 @@ export class RouteTable {
     const country = copy[record + ROUTE.COUNTRY] ?? -1;
     this.slot[route] = slot;
     this.activeAt[route] = this.#firstActive + slot * WORDS_PER_LINE;
-    this.hardLimit[route] = hardLimit > 0 ? hardLimit : UNLIMITED;
+    this.hardLimit[route] = this.#openLimit[route] = hardLimit > 0 ? hardLimit : UNLIMITED;
     this.weight[route] = weight;
     this.capacity[route] = Math.max(copy[record + ROUTE.SOFT_LIMIT] ?? 1, 1) * weight;
     this.country[route] = country >= 0 && country < COUNTRIES ? country : -1;
@@ -181,25 +227,4 @@ function regionNumber(word: number): number {
 
 function weightOf(copy: Int32Array, record: number): number {
   return Math.max(copy[record + ROUTE.WEIGHT] ?? 0, 0);
-}
-
-/** Counts one more in a bucket; the count stands one place further on, so that sumUp() makes it a start. */
-function countInto(starts: Int32Array, bucket: number): void {
-  starts[bucket + 1] = (starts[bucket + 1] ?? 0) + 1;
-}
-
-/** Makes counts starts; returns the total. */
-function sumUp(starts: Int32Array): number {
-  let total = 0;
-  for (let bucket = 0; bucket < starts.length; bucket++) {
-    total += starts[bucket] ?? 0;
-    starts[bucket] = total;
-  }
-  return total;
-}
-
-function takeNext(next: Int32Array, bucket: number): number {
-  const place = next[bucket] ?? 0;
-  next[bucket] = place + 1;
-  return place;
 }
