@@ -33,6 +33,17 @@ ssize_t Retry(Call call) {
 }
 }  // namespace
 
+void Endpoint::TakeEvents(uint32_t events) {
+  if ((events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR)) != 0) has_hung_up = true;
+  if ((events & (EPOLLIN | EPOLLPRI | EPOLLRDHUP | EPOLLHUP | EPOLLERR)) != 0) is_readable = true;
+  if ((events & (EPOLLOUT | EPOLLHUP | EPOLLERR)) != 0) is_writable = true;
+  if ((events & EPOLLPRI) != 0 && !has_urgent) {
+    has_urgent = true;
+    const int on = 1;
+    ::setsockopt(fd.get(), SOL_SOCKET, SO_OOBINLINE, &on, sizeof on);
+  }
+}
+
 PumpOutcome Direction::Pump(Endpoint& source, Endpoint& sink, PumpContext& context, uint64_t& delivered) {
   const uint64_t turn_ends_at = delivered + kTurnBytes;
   while (!is_finished_) {
@@ -47,7 +58,7 @@ PumpOutcome Direction::Pump(Endpoint& source, Endpoint& sink, PumpContext& conte
     } else if (delivered >= turn_ends_at) {
       return PumpOutcome::kAgain;
     } else {
-      step = is_splicing_ ? FillPipe(source, context) : Copy(source, sink, context, delivered);
+      step = is_splicing_ && !source.has_urgent ? FillPipe(source, context) : Copy(source, sink, context, delivered);
     }
     if (step == Step::kSourceFailed) return PumpOutcome::kSourceFailed;
     if (step == Step::kSinkFailed) return PumpOutcome::kSinkFailed;
@@ -131,7 +142,7 @@ Direction::Step Direction::Copy(Endpoint& source, Endpoint& sink, PumpContext& c
   if (size < kReadBytes) {
     streak_ = 0;
     // A short read has emptied the socket: the next bytes bring an edge of their own. After a hang-up none may come.
-    if (size < want && !source.has_hung_up) source.is_readable = false;
+    if (size < want && !source.has_hung_up && !source.has_urgent) source.is_readable = false;
   } else if (context.is_splice_enabled && ++streak_ >= kFullReadsToSplice) {
     is_splicing_ = true;
     streak_ = 0;
@@ -174,7 +185,8 @@ Direction::Step Direction::FillPipe(Endpoint& source, PumpContext& context) {
   context.pipes->Release(pipe_);
   pipe_ = nullptr;
   if (error == 0) {
-    has_source_ended_ = true;
+    // The end, or urgent bytes before it, which no event has told of yet: recv knows.
+    StopSplicing();
     return Step::kGoOn;
   }
   if (!WouldBlock(error)) return Step::kSourceFailed;

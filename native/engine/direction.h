@@ -6,6 +6,8 @@
 // and nothing more is read until it is gone: back-pressure is the kernel's.
 #pragma once
 
+#include <sys/epoll.h>
+
 #include <atomic>
 #include <cstdint>
 
@@ -20,7 +22,16 @@ struct Endpoint {
   bool is_writable = false;
   // The peer has sent FIN or RST: read until the end, for no further edge may come.
   bool has_hung_up = false;
+  // The peer has used TCP's urgent pointer: recv(2) stops at its mark, so a short read does not mean that the socket is
+  // empty, and splice(2) never passes it.
+  bool has_urgent = false;
+
+  // Notes what an edge of epoll_wait tells. From then on urgent bytes are delivered in their place.
+  void TakeEvents(uint32_t events);
 };
+
+// What TakeEvents wants to be told of.
+constexpr uint32_t kEndpointEvents = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLPRI | uint32_t{EPOLLET};
 
 // What all directions of a worker share. Not owned.
 struct PumpContext {

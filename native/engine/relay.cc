@@ -96,9 +96,7 @@ void Relay::OnEvent(uint64_t token, uint32_t events) {
   if (connection == nullptr) return;
   const Side side = static_cast<Side>(token & 1);
   Endpoint& endpoint = side == Side::kClient ? connection->client : connection->backend;
-  if ((events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR)) != 0) endpoint.has_hung_up = true;
-  if ((events & (EPOLLIN | EPOLLRDHUP | EPOLLHUP | EPOLLERR)) != 0) endpoint.is_readable = true;
-  if ((events & (EPOLLOUT | EPOLLHUP | EPOLLERR)) != 0) endpoint.is_writable = true;
+  endpoint.TakeEvents(events);
 
   if (connection->phase != Phase::kRelaying) return OnConnectEvent(*connection, side, events);
   if (!PumpBoth(*connection)) return;

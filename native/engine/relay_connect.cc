@@ -13,8 +13,6 @@
 namespace edgeproxy {
 
 namespace {
-constexpr uint32_t kEdgeEvents = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET;
-
 BackendError ErrorKind(int error) {
   switch (error) {
     case ECONNREFUSED:
@@ -118,11 +116,11 @@ int Relay::StartConnect(Connection& connection, const RouteResponse& response) {
   }
   if (::connect(backend.get(), reinterpret_cast<sockaddr*>(&to), length) == -1 && errno != EINPROGRESS) return errno;
   if (!connection.is_client_watched) {
-    const int error = Watch(client, TokenOf(connection, Side::kClient), kEdgeEvents);
+    const int error = Watch(client, TokenOf(connection, Side::kClient), kEndpointEvents);
     if (error != 0) return error;
     connection.is_client_watched = true;
   }
-  return Watch(backend.get(), TokenOf(connection, Side::kBackend), kEdgeEvents);
+  return Watch(backend.get(), TokenOf(connection, Side::kBackend), kEndpointEvents);
 }
 
 void Relay::OnConnectEvent(Connection& connection, Side side, uint32_t events) {
