@@ -3,6 +3,20 @@ const RESERVED = 64;
 const PER_CONNECTION = 2;
 const PER_PIPE = 2;
 
+/**
+ * The same for the primary, which measured 29 at rest, with some left for what comes and goes: a fork, a database being
+ * read, sockets on their way to a worker. Then both ends of each worker's channel, twice (the acceptor has its own), and
+ * its IPC; and each listening socket, twice.
+ */
+const PRIMARY_RESERVED = 48;
+const PRIMARY_PER_WORKER = 5;
+const PRIMARY_PER_LISTENING_SOCKET = 2;
+
+/** The RLIMIT_NOFILE without which the primary cannot start its workers. */
+export function primaryDescriptors(workers: number, listeningSockets: number): number {
+  return PRIMARY_RESERVED + workers * PRIMARY_PER_WORKER + listeningSockets * PRIMARY_PER_LISTENING_SOCKET;
+}
+
 export interface DescriptorBudget {
   /** Connections that a worker may hold; 0 where the limit leaves no room for a single one. */
   readonly maxConnections: number;

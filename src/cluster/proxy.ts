@@ -17,7 +17,7 @@ import { initialiseRegion, regionBytes, type ControlRegion } from '../domain/sha
 import { LAYOUT_HASH } from '../domain/shared/layout.js';
 import { RoutesWriter } from '../domain/shared/routes-writer.js';
 import { DeadWorkers } from './dead-workers.js';
-import { fitDescriptors, type DescriptorBudget } from './descriptor-budget.js';
+import { fitDescriptors, primaryDescriptors, type DescriptorBudget } from './descriptor-budget.js';
 import { ListeningSockets } from './listening-sockets.js';
 import type { WorkerSettings } from './messages.js';
 import { randomSeeds } from './random-seeds.js';
@@ -148,14 +148,12 @@ export class Proxy {
   }
 
   #budget(): DescriptorBudget {
-    const { maxConnections, maxPipes } = this.#config;
+    const { accept, listen, maxConnections, maxPipes, workers } = this.#config;
     const { hard } = this.#parts.native.raiseFileLimit();
     const budget = fitDescriptors(hard, maxConnections, maxPipes);
-    if (budget.maxConnections < 1) {
-      throw new EdgeproxyError('EP_FILE_LIMIT', `RLIMIT_NOFILE is ${hard}: too low for a single connection.`, {
-        source: 'config',
-      });
-    }
+    if (budget.maxConnections < 1) throw fileLimitError(hard, 'a single connection');
+    const needed = primaryDescriptors(workers, accept === 'reuseport' ? listen.length * workers : listen.length);
+    if (hard < needed) throw fileLimitError(hard, `${workers} workers, which need ${needed}`);
     if (budget.isReduced) {
       const context = { fileLimit: hard, wanted: { maxConnections, maxPipes }, used: budget };
       this.#parts.logger.warn(context, 'RLIMIT_NOFILE is too low for MAX_CONNECTIONS and MAX_PIPES; using what fits');
@@ -219,6 +217,10 @@ function workerSettings(config: ProxyConfig, budget: DescriptorBudget, workerInd
     maxLifetimeMs: config.maxLifetimeSecs * 1000,
     isSpliceEnabled: config.isSpliceEnabled,
   };
+}
+
+function fileLimitError(limit: number, what: string): EdgeproxyError {
+  return new EdgeproxyError('EP_FILE_LIMIT', `RLIMIT_NOFILE is ${limit}: too low for ${what}.`, { source: 'config' });
 }
 
 /** The clock that the relay gives to route(): seconds of CLOCK_MONOTONIC. */

@@ -22,7 +22,6 @@ const WAITING = 10;
 const MOST_CPU_SECS_PER_SEC = 0.4;
 /** RLIMIT_NOFILE that leaves room for a few clients only. */
 const LOW_FILE_LIMITS = [96, 128];
-const TOO_LOW_FILE_LIMIT = 64;
 /** Below what is open already: nothing more can be opened. With 0, poll(2) itself would fail. */
 const EXHAUSTED = 8;
 const PLENTY = 1000;
@@ -143,22 +142,48 @@ for (const { accept, workers } of modes) {
   });
 }
 
+describe('a worker that dies while the primary can open nothing', TIME_LIMIT, () => {
+  for (const accept of ['handoff', 'reuseport'] as const) {
+    it(`is missed by nobody, and has a successor as soon as that can be, ${accept}`, async (t) => {
+      const proxy = await startEcho(t, { accept });
+      const [victim = 0, survivor = 0] = proxy.workerPids;
+      setFileLimit(proxy.pid, EXHAUSTED);
+      process.kill(victim, 'SIGKILL');
+      await proxy.waitForLog(({ msg, worker }) => msg === 'worker cannot be started' && worker === 0);
+      assert.deepEqual([isRunning(proxy.pid), isRunning(survivor)], [true, true]);
+      const waiting = await connectAll(t, proxy, WAITING);
+      setFileLimit(proxy.pid, PLENTY);
+      await Promise.all(waiting.map((peer) => assertEchoes(peer, 'served')));
+      const isBack = (): boolean => proxy.workerPids[0] !== victim && isRunning(proxy.workerPids[0] ?? 0);
+      await eventually('a successor takes clients', isBack);
+      await establish(t, proxy, WAITING);
+    });
+  }
+});
+
 async function servedOf(peer: Peer): Promise<Peer> {
   assert.equal(String(await peer.read(5)), 'hello');
   return peer;
 }
 
 describe('a start that cannot be', TIME_LIMIT, () => {
-  it('says so where RLIMIT_NOFILE has no room for a client, and exits with 2', async (t) => {
-    const limit = TOO_LOW_FILE_LIMIT;
-    const proxy = await spawnProxy(t, { backends: [], prefix: ['prlimit', `--nofile=${limit}:${limit}`, '--'] });
-    assert.deepEqual(await within('the proxy ends', proxy.exit), { code: 2, signal: null });
-    const errors = proxy.log.lines.filter(({ level }) => level === 'error');
-    assert.deepEqual(
-      errors.map(({ code, msg }) => [code, msg]),
-      [['EP_FILE_LIMIT', `RLIMIT_NOFILE is ${limit}: too low for a single connection.`]],
-    );
-  });
+  const tooLow = [
+    { limit: 64, workers: 2, reason: 'a single connection' },
+    { limit: 96, workers: 20, reason: '20 workers, which need 150' },
+  ];
+  for (const { limit, workers, reason } of tooLow) {
+    it(`says so where RLIMIT_NOFILE ${limit} is too low for ${reason}, and exits with 2`, async (t) => {
+      const prefix = ['prlimit', `--nofile=${limit}:${limit}`, '--'];
+      const proxy = await spawnProxy(t, { backends: [], workers, prefix });
+      assert.deepEqual(await within('the proxy ends', proxy.exit), { code: 2, signal: null });
+      const errors = proxy.log.lines.filter(({ level }) => level === 'error');
+      const message = `RLIMIT_NOFILE is ${limit}: too low for ${reason}.`;
+      assert.deepEqual(
+        errors.map(({ code, msg }) => [code, msg]),
+        [['EP_FILE_LIMIT', message]],
+      );
+    });
+  }
 
   for (const accept of ['handoff', 'reuseport'] as const) {
     it(`names the address that is taken and exits with 2, ${accept}`, async (t) => {
@@ -171,8 +196,9 @@ describe('a start that cannot be', TIME_LIMIT, () => {
       assert.deepEqual(await within('the proxy ends', proxy.exit), { code: 2, signal: null });
       const errors = proxy.log.lines.filter(({ level }) => level === 'error');
       assert.equal(errors.length, 1);
-      assert.equal(errors[0]?.['code'], 'EP_LISTEN');
-      assert.match(String(errors[0]?.['msg']), new RegExp(`^Cannot listen on ${address}: \\w+ failed with EADDRINUSE`));
+      const { code, msg } = errors[0] ?? {};
+      assert.equal(code, 'EP_LISTEN');
+      assert.match(String(msg), new RegExp(`^Cannot listen on ${address}: \\w+ failed with EADDRINUSE`));
       assert.equal(pids.some(isRunning), false);
     });
   }

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
-import { fitDescriptors } from '../../src/cluster/descriptor-budget.js';
+import { fitDescriptors, primaryDescriptors } from '../../src/cluster/descriptor-budget.js';
 
 /** What a worker needs besides clients and pipes. */
 const RESERVED = 64;
@@ -56,5 +56,13 @@ describe('the descriptor budget of a worker', () => {
         assert.ok(fitDescriptors(limit, 10_000, wantedPipes).maxConnections >= 1);
       }),
     );
+  });
+});
+
+describe('the descriptors of the primary', () => {
+  it('grow with the workers and with the listening sockets', () => {
+    assert.equal(primaryDescriptors(0, 0), 48);
+    assert.equal(primaryDescriptors(2, 1), 60);
+    assert.equal(primaryDescriptors(128, 256), 48 + 640 + 512);
   });
 });
