@@ -24,7 +24,7 @@ import { randomSeeds } from './random-seeds.js';
 import { WorkerSupervisor } from './worker-supervisor.js';
 
 /** Under load the acceptor lets this much time pass between rounds: a wake-up per batch, not per connection. */
-const COALESCE_MICROS = 150;
+const COALESCE_MICROS = 200;
 /** After the last word of a shutdown a worker that does not answer is killed. */
 const LAST_WORD_MS = 1000;
 
@@ -48,6 +48,9 @@ export class Proxy {
   readonly #routing: RefreshLoop<RoutingSnapshot>;
   readonly #geo: RefreshLoop<GeoRegion>;
   readonly #sweep: NodeJS.Timeout;
+  /** The last snapshot, while a backend of it waits for a slot. */
+  #unplaced: RoutingSnapshot | null = null;
+  #leftOutCount = 0;
 
   /** Opens the sockets and forks the workers. Throws an EdgeproxyError where that cannot be. */
   constructor(config: ProxyConfig, parts: ProxyParts) {
@@ -165,7 +168,8 @@ export class Proxy {
     return new RefreshLoop({
       name: 'routing database',
       intervalMs: this.#config.dbReloadSecs * 1000,
-      read: () => this.#parts.repository.readIfChanged(),
+      // Slots of removed backends come free without a change in the database.
+      read: async () => (await this.#parts.repository.readIfChanged()) ?? this.#unplaced,
       apply: (snapshot) => this.#publish(snapshot),
       logger: this.#parts.logger,
       schedule,
@@ -190,7 +194,13 @@ export class Proxy {
     const { logger } = this.#parts;
     for (const warning of warnings) logger.warn({ ...warning }, 'routing database: row is wrong');
     const { published, leftOut } = this.#routes.publish(backends, regionTable(), this.#config.region);
-    for (const { id, reason } of leftOut) logger.warn({ backend: id, reason }, 'routing database: backend left out');
+    const lacksSlots = leftOut.some(({ reason }) => reason === 'no_slot');
+    this.#unplaced = lacksSlots ? { backends, warnings: [] } : null;
+    // Once, not at every try to place the same ones.
+    if (leftOut.length !== this.#leftOutCount) {
+      for (const { id, reason } of leftOut) logger.warn({ backend: id, reason }, 'routing database: backend left out');
+    }
+    this.#leftOutCount = leftOut.length;
     logger.info({ backends: published.length, leftOut: leftOut.length }, 'routing table in force');
   }
 }
