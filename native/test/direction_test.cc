@@ -1,7 +1,7 @@
 // One direction between real TCP sockets, told of readiness by real edges only: an edge that it forgets is a hang here.
 #include "direction.h"
 
-#include <netinet/tcp.h>
+#include <signal.h>
 #include <sys/epoll.h>
 
 #include <cstring>
@@ -55,6 +55,8 @@ class DirectionRig {
         copy_buffer_(std::make_unique<char[]>(kCopyBufferBytes)),
         scratch_(1 << 20),
         context{copy_buffer_.get(), &pipes_, shape.is_splice_enabled, 0, &fallbacks, 0} {
+    // As Node.js does: splice(2) has no MSG_NOSIGNAL.
+    CHECK(::signal(SIGPIPE, SIG_IGN) != SIG_ERR);
     MakePair(writer, source_.fd);
     MakePair(reader, sink_.fd);
     if (shape.sink_buffer_bytes != 0) {

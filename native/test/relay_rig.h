@@ -3,6 +3,7 @@
 #pragma once
 
 #include <poll.h>
+#include <signal.h>
 #include <time.h>
 
 #include <cstring>
@@ -25,10 +26,18 @@ inline int64_t NowMs() {
   return int64_t{now.tv_sec} * 1000 + now.tv_nsec / 1'000'000;
 }
 
+// close(2) will send RST instead of FIN.
+inline void ResetOnClose(const UniqueFd& fd) {
+  const linger reset{1, 0};
+  CHECK_EQ(::setsockopt(fd.get(), SOL_SOCKET, SO_LINGER, &reset, sizeof reset), 0);
+}
+
 class RelayRig : public RelayHost {
  public:
   explicit RelayRig(RelayOptions options = {})
       : memory_(kRegionBytes / kLineBytes), region_(memory_.data()), requests_(kBatchCapacity), responses_(kBatchCapacity) {
+    // As Node.js does: splice(2) has no MSG_NOSIGNAL.
+    CHECK(::signal(SIGPIPE, SIG_IGN) != SIG_ERR);
     auto& header = *reinterpret_cast<RegionHeader*>(memory_.data());
     header.workers = 1;
     header.backends = kBackends;
@@ -75,6 +84,12 @@ class RelayRig : public RelayHost {
     pollfd poll_fd = {relay().poll_fd(), POLLIN, 0};
     ::poll(&poll_fd, 1, due == -1 || due > wait_ms ? wait_ms : static_cast<int>(due));
     relay().Dispatch();
+  }
+
+  // Drives the relay until it has nothing to do.
+  void Settle() {
+    do Step(0);
+    while (IsReadable(relay().poll_fd(), 0));
   }
 
   // Drives the relay until the condition holds.

@@ -11,11 +11,6 @@ namespace edgeproxy::test {
 
 namespace {
 
-void ResetOnClose(const UniqueFd& fd) {
-  const linger reset{1, 0};
-  CHECK_EQ(::setsockopt(fd.get(), SOL_SOCKET, SO_LINGER, &reset, sizeof reset), 0);
-}
-
 void Send(const UniqueFd& fd, const std::string& text, int flags = 0) {
   CHECK_EQ(::send(fd.get(), text.data(), text.size(), MSG_NOSIGNAL | flags), text.size());
 }
@@ -213,6 +208,19 @@ TEST(ForgetsAGoneClient, "a client that resets while its backend does not answer
   ResetOnClose(client);
   client.Reset();
   rig.UntilAtRest();
+  CHECK_EQ(rig.rejected(RejectReason::kClientGone), 1);
+}
+
+TEST(ResetsTheBackendOfAGoneClient, "the backend of a client that has reset before its connect was seen is reset too, not ended") {
+  RelayRig rig;
+  const Backend backend;
+  rig.ports[0] = backend.port;
+  UniqueFd client = rig.Admit();
+  ResetOnClose(client);
+  client.Reset();
+  const UniqueFd upstream = AcceptThrough(rig, backend);
+  rig.UntilAtRest();
+  Expect(rig, upstream, "(reset)");
   CHECK_EQ(rig.rejected(RejectReason::kClientGone), 1);
 }
 
