@@ -106,6 +106,7 @@ Direction::Step Direction::FlushPending(Endpoint& sink, PumpContext& context, ui
 }
 
 // Without SPLICE_F_MORE, which would cork the socket and hold the last bytes back for up to 200 ms.
+// There is no MSG_NOSIGNAL for splice: the process has to ignore SIGPIPE, as Node.js does.
 Direction::Step Direction::FlushPipe(Endpoint& sink, PumpContext& context, uint64_t& delivered) {
   const ssize_t moved = Retry([&] {
     return ::splice(pipe_->read_end.get(), nullptr, sink.fd.get(), nullptr, pipe_bytes_,
