@@ -186,8 +186,8 @@ Direction::Step Direction::FillPipe(Endpoint& source, PumpContext& context) {
   context.pipes->Release(pipe_);
   pipe_ = nullptr;
   if (error == 0) {
-    // The end, or urgent bytes before it, which no event has told of yet: recv knows.
-    StopSplicing();
+    // The end, or urgent bytes before it of which no event has told yet: recv knows.
+    source.TakeEvents(EPOLLPRI);
     return Step::kGoOn;
   }
   if (!WouldBlock(error)) return Step::kSourceFailed;

@@ -229,6 +229,19 @@ TEST(PassesUrgentData, "urgent bytes arrive in their place, and so does what com
   }
 }
 
+TEST(PassesUrgentDataUnannounced, "urgent bytes and an end that come between two looks at the events are no end in their midst") {
+  DirectionRig rig({.seed = 2});
+  rig.Transfer(8 << 20);
+  rig.Write(100'000);
+  rig.TakeEvents(kWaitMs);
+  for (const size_t bytes : {100, 1, 100}) rig.Write(bytes, bytes == 1 ? MSG_OOB : 0);
+  const uint64_t total = rig.written;
+  CHECK_EQ(::shutdown(rig.writer.get(), SHUT_WR), 0);
+  CHECK(rig.Pump() == PumpOutcome::kFinished);
+  CHECK_EQ(rig.delivered, total);
+  while (rig.was_read < total) CHECK_OP(rig.Read(1 << 20), >=, 0);
+}
+
 TEST(ForwardsTheEnd, "the end comes after the last byte, and is reported once") {
   for (const bool is_splice_enabled : {false, true}) {
     for (const uint64_t total : {uint64_t{0}, uint64_t{1}, uint64_t{64 << 10}, uint64_t{9'000'001}}) {
@@ -283,16 +296,22 @@ TEST(CountsFallbacks, "without a pipe a stream is copied, and each time that one
 
 TEST(TakesTurns, "a fast stream yields after its turn, and goes on without an edge") {
   DirectionRig rig({.seed = 6});
-  rig.Write(1 << 20);
-  uint64_t before = 0;
-  for (int turns = 0; rig.delivered < (64 << 20);) {
-    rig.Write(1 << 20);
-    while (rig.Read(1 << 20) > 0) {
+  int turns = 0;
+  while (turns < 3) {
+    while (rig.Write(1 << 20) > 0) {
     }
     rig.TakeEvents(0);
-    before = rig.delivered;
-    if (rig.PumpOnce() == PumpOutcome::kAgain) turns++;
-    CHECK_OP(rig.delivered - before, <=, 4 << 20);
+    const uint64_t before = rig.delivered;
+    const PumpOutcome outcome = rig.PumpOnce();
+    // A turn ends with the step that exceeds it, at most a pipe's worth.
+    CHECK_OP(rig.delivered - before, <=, 3 << 20);
+    if (outcome == PumpOutcome::kAgain) {
+      turns++;
+      CHECK(rig.PumpOnce() != PumpOutcome::kFinished);
+    }
+    while (rig.Read(1 << 20) > 0) {
+    }
+    CHECK_OP(rig.delivered, <, uint64_t{4} << 30);
   }
 }
 

@@ -3,6 +3,7 @@
 
 #include <sys/mman.h>
 
+#include <algorithm>
 #include <string>
 
 #include "relay_rig.h"
@@ -107,6 +108,37 @@ TEST(PassesAnAbortOn, "a reset of either side is a reset for the other") {
     Expect(rig, is_client ? pair.upstream : pair.client, "(reset)");
     rig.UntilAtRest();
     CHECK_EQ(rig.ended(is_client ? EndReason::kClientReset : EndReason::kBackendReset), 1);
+  }
+}
+
+TEST(MovesABulk, "a stream that needs many turns arrives whole, up and down, copied and spliced") {
+  constexpr size_t kTotal = 64 << 20;
+  const std::string chunk(1 << 20, 'x');
+  for (const bool is_splice_enabled : {false, true}) {
+    RelayOptions options;
+    options.is_splice_enabled = is_splice_enabled;
+    RelayRig rig(options);
+    const Backend backend;
+    rig.ports[0] = backend.port;
+    const Pair pair = Relayed(rig, backend);
+    for (const auto& [from, to] : {std::pair{&pair.client, &pair.upstream}, std::pair{&pair.upstream, &pair.client}}) {
+      size_t sent = 0, got = 0;
+      std::string buffer(1 << 20, ' ');
+      rig.Until([&] {
+        while (sent < kTotal) {
+          const size_t bytes = std::min(chunk.size(), kTotal - sent);
+          const ssize_t part = ::send(from->get(), chunk.data(), bytes, MSG_DONTWAIT | MSG_NOSIGNAL);
+          if (part == -1) break;
+          sent += static_cast<size_t>(part);
+        }
+        for (ssize_t part; (part = ::recv(to->get(), buffer.data(), buffer.size(), MSG_DONTWAIT)) > 0;) {
+          got += static_cast<size_t>(part);
+        }
+        return got >= kTotal;
+      });
+      CHECK_EQ(got, kTotal);
+    }
+    CHECK_EQ(rig.block().bytes_to_clients, rig.block().bytes_from_clients - 5);
   }
 }
 
