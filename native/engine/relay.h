@@ -78,6 +78,7 @@ class Relay {
   void TakeMessage(Message& message);
   void AddListener(uint32_t id, UniqueFd fd);
   void CloseListener(uint32_t id);
+  void EmptyAndClose(uint32_t position);
   bool AcceptFrom(uint32_t position);
   void UpdateListening();
   void Admit(UniqueFd fd, uint32_t listener, const PeerAddress& peer);
@@ -128,6 +129,7 @@ class Relay {
   std::vector<Listener> listeners_;
   uint64_t listening_paused_until_ms_ = 0;
   bool is_listening_ = true;
+  bool is_draining_ = false;
 
   uint64_t now_ms_;
   ConnectionSlab slab_;

@@ -66,6 +66,7 @@ void Relay::AddListener(uint32_t id, UniqueFd fd) {
   const auto position = static_cast<uint32_t>(listeners_.size());
   if (Watch(fd.get(), kSpecialToken | position, is_listening_ ? uint32_t{EPOLLIN} : 0) != 0) return;
   listeners_.push_back(Listener{id, std::move(fd)});
+  if (is_draining_) EmptyAndClose(position);
 }
 
 // Its place stays, empty, so that the others keep theirs. The primary holds the socket open: no queued client is lost.
@@ -77,15 +78,19 @@ void Relay::CloseListener(uint32_t id) {
   }
 }
 
-// Empties the queues a last time; the primary has closed its own copies by now.
+// Empties the queues a last time; the primary has closed its own copies by now. A listener that it sent before may still
+// be in the channel, which this order did not take: AddListener does the same with it.
 void Relay::Drain() {
-  for (uint32_t position = 0; position < listeners_.size(); position++) {
-    if (!listeners_[position].fd.is_open()) continue;
-    while (AcceptFrom(position)) {
-    }
-    listeners_[position].fd.Reset();
-  }
+  is_draining_ = true;
+  for (uint32_t position = 0; position < listeners_.size(); position++) EmptyAndClose(position);
   RouteWaiting();
+}
+
+void Relay::EmptyAndClose(uint32_t position) {
+  if (!listeners_[position].fd.is_open()) return;
+  while (AcceptFrom(position)) {
+  }
+  listeners_[position].fd.Reset();
 }
 
 // Returns whether there may be more.

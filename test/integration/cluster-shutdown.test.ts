@@ -114,6 +114,27 @@ for (const accept of ['handoff', 'reuseport'] as const) {
       assert.equal(proxy.log.lines.filter(({ level }) => level === 'error').length, 0);
     });
 
+    it('empties and closes listeners that a worker has been sent but not taken yet', async (t) => {
+      const proxy = await startEchoProxy(t, { accept });
+      const [victim = 0] = proxy.workerPids;
+      const before = childPids(proxy.pid);
+      process.kill(victim, 'SIGKILL');
+      const successor = await eventually('a successor is forked', () =>
+        childPids(proxy.pid).find((pid) => !before.includes(pid)),
+      );
+      await proxy.waitForLog(({ workerPid }) => workerPid === successor);
+      // It has been told to take clients; whether it has read its listeners by now is chance.
+      process.kill(successor, 'SIGSTOP');
+      const peers = await Promise.all(Array.from({ length: QUEUED }, () => connectPeer(t, proxy)));
+      proxy.signal('SIGTERM');
+      await proxy.waitForLog(({ msg }) => String(msg).startsWith('draining'));
+      process.kill(successor, 'SIGCONT');
+      await Promise.all(peers.map((peer) => assertEchoes(peer, 'served')));
+      await refusesClients(proxy);
+      for (const peer of peers) peer.end();
+      assert.deepEqual(await exitOf(proxy), { code: 0, signal: null });
+    });
+
     it('takes a signal to the whole process group, as a terminal sends it, like one to the primary', async (t) => {
       const proxy = await startEchoProxy(t, { accept });
       const peer = await establish(t, proxy);
