@@ -4,11 +4,11 @@ import { nearestName } from '../adapters/inbound/config/nearest-name.js';
 import { quoteValue } from '../adapters/inbound/config/quote-value.js';
 import { BackendEditor } from '../adapters/outbound/sqlite/backend-editor.js';
 import type { BackendValues, ChangeOutcome } from '../adapters/outbound/sqlite/backend-editor.js';
+import { EXIT_CODE } from '../application/exit-code.js';
 import { EdgeproxyError } from '../domain/edgeproxy-error.js';
 import { formatJson, formatTable, listBackends } from './backend-list.js';
 import { backendOptions, databaseOption, readBackendOptions, readDatabasePath } from './backend-options.js';
 import type { TypedOptions } from './backend-options.js';
-import { EXIT_CODE } from './exit-code.js';
 
 interface FixedChange {
   readonly name: string;

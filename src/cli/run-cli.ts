@@ -2,8 +2,8 @@
 import { Command, CommanderError } from 'commander';
 import { nearestName } from '../adapters/inbound/config/nearest-name.js';
 import { quoteValue } from '../adapters/inbound/config/quote-value.js';
+import { EXIT_CODE } from '../application/exit-code.js';
 import { EdgeproxyError } from '../domain/edgeproxy-error.js';
-import { EXIT_CODE } from './exit-code.js';
 import { packageVersion } from './package-info.js';
 import { startCommand, validateCommand } from './start-command.js';
 import { standardError, standardOutput } from './standard-streams.js';

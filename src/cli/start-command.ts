@@ -3,7 +3,7 @@ import { isatty } from 'node:tty';
 import { Command, Option } from 'commander';
 import { loadConfig } from '../adapters/inbound/config/load-config.js';
 import type { ConfigResult } from '../adapters/inbound/config/load-config.js';
-import { EXIT_CODE } from './exit-code.js';
+import { EXIT_CODE } from '../application/exit-code.js';
 import { standardError, standardOutput } from './standard-streams.js';
 import { environmentHelp, flagValues, settingOptions } from './setting-flags.js';
 import type { ParsedOptions } from './setting-flags.js';

@@ -4,14 +4,11 @@ import { MmdbGeoSource } from '../adapters/outbound/geo/mmdb-geo-source.js';
 import { createLogger } from '../adapters/outbound/log/create-logger.js';
 import { loadNativeAddon } from '../adapters/outbound/native/native-addon.js';
 import { SqliteRoutingRepository } from '../adapters/outbound/sqlite/sqlite-routing-repository.js';
+import { EXIT_CODE } from '../application/exit-code.js';
 import type { Logger } from '../application/ports/logger.js';
 import type { ProxyConfig } from '../application/proxy-config.js';
 import { EdgeproxyError } from '../domain/edgeproxy-error.js';
 import { Proxy, type ProxyParts } from './proxy.js';
-
-const EXIT_OK = 0;
-const EXIT_FAILURE = 1;
-const EXIT_CONFIG = 2;
 
 /** Runs the proxy until a signal ends it; resolves with the exit code. */
 export async function runPrimary(config: ProxyConfig, warnings: readonly string[]): Promise<number> {
@@ -20,14 +17,14 @@ export async function runPrimary(config: ProxyConfig, warnings: readonly string[
   const stop = firstStopSignal();
   try {
     await (config.isDemo ? runDemo(config, logger, stop) : runUntilSignal(config, makeParts(config, logger), stop));
-    return EXIT_OK;
+    return EXIT_CODE.OK;
   } catch (error) {
     if (!(error instanceof EdgeproxyError)) {
       logger.error({ error }, 'edgeproxy failed');
-      return EXIT_FAILURE;
+      return EXIT_CODE.FAILURE;
     }
     logger.error({ code: error.code, ...error.context }, error.message);
-    return error.source === 'config' ? EXIT_CONFIG : EXIT_FAILURE;
+    return error.source === 'config' ? EXIT_CODE.USAGE : EXIT_CODE.FAILURE;
   }
 }
 

@@ -1,2 +1,0 @@
-/** What the command ends with: done, failed, or called or configured wrongly. */
-export const EXIT_CODE = { OK: 0, FAILURE: 1, USAGE: 2 } as const;
