@@ -44,6 +44,7 @@ export class ListeningSockets {
     const count = options.accept === 'reuseport' ? options.workers : 1;
     for (const [listenerId, wanted] of options.addresses.entries()) {
       let { port } = wanted;
+      if (options.accept === 'reuseport' && port !== 0) this.#refuseToShare(wanted, options);
       for (let i = 0; i < count; i++) {
         const opened = this.#open({ ...wanted, port }, options);
         port = opened.port;
@@ -62,6 +63,11 @@ export class ListeningSockets {
     if (!this.#isOpen) return;
     this.#isOpen = false;
     for (const { fd } of this.sockets) this.#native.closeFd(fd);
+  }
+
+  /** Another program that listens with SO_REUSEPORT would silently get a part of the clients. */
+  #refuseToShare(wanted: ListenAddress, options: ListeningSocketsOptions): void {
+    this.#native.closeFd(this.#open(wanted, { ...options, accept: 'handoff' }).fd);
   }
 
   #open({ address, port }: ListenAddress, options: ListeningSocketsOptions): { fd: number; port: number } {

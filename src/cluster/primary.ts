@@ -1,4 +1,5 @@
 /** The primary's composition root: makes the parts, runs the proxy, answers signals, gives the exit code. */
+import { writeSync } from 'node:fs';
 import { EmbeddedGeoSource } from '../adapters/outbound/geo/embedded-geo-source.js';
 import { MmdbGeoSource } from '../adapters/outbound/geo/mmdb-geo-source.js';
 import { createLogger } from '../adapters/outbound/log/create-logger.js';
@@ -49,7 +50,7 @@ async function runDemo(config: ProxyConfig, logger: Logger, stop: StopSignals): 
     const parts = makeParts(demo.configure(config), logger);
     const geo = config.geoipPath === null ? new DemoGeoSource(parts.native) : parts.geo;
     await runUntilSignal(demo.configure(config), { ...parts, geo }, stop, (proxy) => {
-      process.stdout.write(demoInstructions(proxy.bound, config.region));
+      print(demoInstructions(proxy.bound, config.region));
     });
   } finally {
     await demo.close();
@@ -69,12 +70,7 @@ async function runUntilSignal(
   process.on('SIGHUP', () => reload());
   process.on('SIGUSR2', () => logger.warn({}, 'SIGUSR2: upgrading in place is not available in this version'));
   const proxy = new Proxy(config, parts);
-  try {
-    await proxy.open();
-  } catch (error) {
-    await proxy.abort();
-    throw error;
-  }
+  if (!(await openUnlessStopped(proxy, stop))) return logger.info({}, 'edgeproxy has ended before it was ready');
   reload = () => void proxy.reload();
   logger.info({ listen: proxy.bound, workers: config.workers, accept: config.accept }, 'edgeproxy is ready');
   onReady(proxy);
@@ -86,9 +82,33 @@ async function runUntilSignal(
   logger.info({}, 'edgeproxy has ended');
 }
 
+/** False where a signal came first; a large geo database may take long to load. */
+async function openUnlessStopped(proxy: Proxy, stop: StopSignals): Promise<boolean> {
+  const opening = proxy.open().then(() => true);
+  try {
+    const isOpen = await Promise.race([opening, stop.first.then(() => false)]);
+    if (!isOpen) await proxy.abort();
+    return isOpen;
+  } catch (error) {
+    await proxy.abort();
+    throw error;
+  } finally {
+    opening.catch(() => undefined);
+  }
+}
+
 interface StopSignals {
   readonly first: Promise<string>;
   readonly second: Promise<string>;
+}
+
+/** To standard output, where nobody may be reading. */
+function print(text: string): void {
+  try {
+    writeSync(1, text);
+  } catch {
+    // The demo runs on for whoever knows the lines.
+  }
 }
 
 /** SIGTERM or SIGINT, also one that comes before the proxy is ready. */

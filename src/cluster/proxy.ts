@@ -11,16 +11,16 @@ import type { RoutingRepository, RoutingSnapshot } from '../application/ports/ro
 import type { ListenAddress, ProxyConfig } from '../application/proxy-config.js';
 import { RefreshLoop } from '../application/refresh-loop.js';
 import { EdgeproxyError } from '../domain/edgeproxy-error.js';
-import { regionTable } from '../domain/regions.js';
 import { BindingTable, bindingSetsFor } from '../domain/shared/binding-table.js';
-import { initialiseRegion, regionBytes, type ControlRegion } from '../domain/shared/control-region.js';
+import { initialiseRegion, regionBytes } from '../domain/shared/control-region.js';
 import { LAYOUT_HASH } from '../domain/shared/layout.js';
-import { RoutesWriter } from '../domain/shared/routes-writer.js';
+import { BindingSweep } from './binding-sweep.js';
 import { DeadWorkers } from './dead-workers.js';
 import { fitDescriptors, primaryDescriptors, type DescriptorBudget } from './descriptor-budget.js';
 import { ListeningSockets } from './listening-sockets.js';
 import type { WorkerSettings } from './messages.js';
 import { randomSeeds } from './random-seeds.js';
+import { RoutingPublisher } from './routing-publisher.js';
 import { WorkerSupervisor } from './worker-supervisor.js';
 
 /** Under load the acceptor lets this much time pass between rounds: a wake-up per batch, not per connection. */
@@ -39,18 +39,13 @@ export class Proxy {
   readonly #config: ProxyConfig;
   readonly #parts: ProxyParts;
   readonly #sockets: ListeningSockets;
-  readonly #region: ControlRegion;
   readonly #regionFd: number;
   readonly #acceptor: NativeAcceptor;
   readonly #supervisor: WorkerSupervisor;
-  readonly #bindings: BindingTable;
-  readonly #routes: RoutesWriter;
+  readonly #publisher: RoutingPublisher;
   readonly #routing: RefreshLoop<RoutingSnapshot>;
   readonly #geo: RefreshLoop<GeoRegion>;
-  readonly #sweep: NodeJS.Timeout;
-  /** The last snapshot, while a backend of it waits for a slot. */
-  #unplaced: RoutingSnapshot | null = null;
-  #leftOutCount = 0;
+  readonly #sweep: BindingSweep;
 
   /** Opens the sockets and forks the workers. Throws an EdgeproxyError where that cannot be. */
   constructor(config: ProxyConfig, parts: ProxyParts) {
@@ -65,17 +60,16 @@ export class Proxy {
       backlog: config.listenBacklog,
     });
     const made = makeRegion(native, config);
-    this.#region = made.region;
     this.#regionFd = made.fd;
-    this.#bindings = new BindingTable(this.#region);
-    this.#routes = new RoutesWriter(this.#region, this.#bindings);
+    const bindings = new BindingTable(made.region);
+    this.#publisher = new RoutingPublisher(made.region, bindings, config.region, logger);
     this.#acceptor = new native.Acceptor({
       region: made.buffer,
       layoutHash: LAYOUT_HASH,
       maxConnectionsPerWorker: budget.maxConnections,
       coalesceMicros: COALESCE_MICROS,
     });
-    const dead = new DeadWorkers(this.#region, () => this.#routes.usedSlots);
+    const dead = new DeadWorkers(made.region, () => this.#publisher.usedSlots);
     this.#supervisor = new WorkerSupervisor({
       native,
       acceptor: this.#acceptor,
@@ -88,7 +82,7 @@ export class Proxy {
     });
     this.#routing = this.#makeRoutingLoop();
     this.#geo = this.#makeGeoLoop();
-    this.#sweep = setInterval(() => this.#bindings.sweep(monotonicSecs()), config.bindingGcIntervalSecs * 1000);
+    this.#sweep = new BindingSweep(bindings, config.bindingGcIntervalSecs * 1000, monotonicSecs);
     this.#supervisor.start();
   }
 
@@ -97,9 +91,9 @@ export class Proxy {
     return this.#sockets.bound;
   }
 
-  /** Takes clients once routes and geo are in force; rejects where either cannot be read. */
+  /** Takes clients once routes and geo are in force and a worker is there; rejects where that cannot be. */
   async open(): Promise<void> {
-    await Promise.all([this.#routing.start(), this.#geo.start()]);
+    await Promise.all([this.#routing.start(), this.#geo.start(), this.#supervisor.firstReady]);
     for (const { listenerId, fd, workerIndex } of this.#sockets.sockets) {
       if (workerIndex === null) this.#acceptor.addListener(listenerId, fd);
     }
@@ -114,6 +108,7 @@ export class Proxy {
   /** Accepts no more, lets connections end for up to SHUTDOWN_TIMEOUT_SECS, resets the rest. */
   async drain(): Promise<void> {
     this.#stopRefreshing();
+    this.#supervisor.endSuccession();
     await this.#acceptor.stop();
     // The workers' copies are the last ones now: they empty the queues and close them.
     this.#sockets.close();
@@ -141,7 +136,7 @@ export class Proxy {
   #stopRefreshing(): void {
     this.#routing.stop();
     this.#geo.stop();
-    clearInterval(this.#sweep);
+    this.#sweep.stop();
   }
 
   async #release(): Promise<void> {
@@ -168,9 +163,8 @@ export class Proxy {
     return new RefreshLoop({
       name: 'routing database',
       intervalMs: this.#config.dbReloadSecs * 1000,
-      // Slots of removed backends come free without a change in the database.
-      read: async () => (await this.#parts.repository.readIfChanged()) ?? this.#unplaced,
-      apply: (snapshot) => this.#publish(snapshot),
+      read: async () => (await this.#parts.repository.readIfChanged()) ?? this.#publisher.placeable(),
+      apply: (snapshot) => this.#publisher.publish(snapshot),
       logger: this.#parts.logger,
       schedule,
     });
@@ -188,20 +182,6 @@ export class Proxy {
       logger: this.#parts.logger,
       schedule,
     });
-  }
-
-  #publish({ backends, warnings }: RoutingSnapshot): void {
-    const { logger } = this.#parts;
-    for (const warning of warnings) logger.warn({ ...warning }, 'routing database: row is wrong');
-    const { published, leftOut } = this.#routes.publish(backends, regionTable(), this.#config.region);
-    const lacksSlots = leftOut.some(({ reason }) => reason === 'no_slot');
-    this.#unplaced = lacksSlots ? { backends, warnings: [] } : null;
-    // Once, not at every try to place the same ones.
-    if (leftOut.length !== this.#leftOutCount) {
-      for (const { id, reason } of leftOut) logger.warn({ backend: id, reason }, 'routing database: backend left out');
-    }
-    this.#leftOutCount = leftOut.length;
-    logger.info({ backends: published.length, leftOut: leftOut.length }, 'routing table in force');
   }
 }
 

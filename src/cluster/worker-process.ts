@@ -1,10 +1,11 @@
 /** One place for a worker: its process, its channel, and its successors. */
 import cluster, { type Worker } from 'node:cluster';
+import { fileURLToPath } from 'node:url';
 import type { NativeAddon } from '../adapters/outbound/native/native-addon.js';
 import { WORKER_SETTINGS_VARIABLE, type ToPrimary, type ToWorker, type WorkerSettings } from './messages.js';
 
 export interface WorkerExit {
-  readonly pid: number;
+  readonly workerPid: number;
   /** How long it lived, in milliseconds. */
   readonly lifeMs: number;
   readonly code: number | null;
@@ -18,7 +19,9 @@ export interface WorkerEvents {
 }
 
 /** Beside this file, in src/ as in dist/. */
-const WORKER_FILE = new URL(`./worker${import.meta.url.slice(import.meta.url.lastIndexOf('.'))}`, import.meta.url);
+const WORKER_FILE = fileURLToPath(
+  new URL(`./worker${import.meta.url.slice(import.meta.url.lastIndexOf('.'))}`, import.meta.url),
+);
 
 export class WorkerProcess {
   readonly index: number;
@@ -35,7 +38,7 @@ export class WorkerProcess {
     this.#channel = native.createChannel();
     // Settings of the next fork only: each worker has a channel of its own. The places are WORKER_FD's.
     cluster.setupPrimary({
-      exec: WORKER_FILE.pathname,
+      exec: WORKER_FILE,
       stdio: ['ignore', 'inherit', 'inherit', 'ipc', regionFd, this.workerEnd],
     });
     try {
@@ -44,16 +47,16 @@ export class WorkerProcess {
       this.close();
       throw error;
     }
-    this.#worker.on('message', (message: ToPrimary) => {
-      if (message.type === 'ready') events.onReady();
-      else events.onCrash(message.message, message.stack);
+    this.#worker.on('message', (message: ToPrimary | null) => {
+      if (message?.type === 'ready') events.onReady();
+      else if (message?.type === 'crashed') events.onCrash(message.message, message.stack);
     });
     this.#worker.on('exit', (code: number | null, signal: string | null) => {
-      events.onExit({ pid: this.pid, lifeMs: performance.now() - this.#startedAt, code, signal });
+      events.onExit({ workerPid: this.pid, lifeMs: performance.now() - this.#startedAt, code, signal });
     });
     // A process that could not be started has no exit; a message that could not be sent is followed by one.
     this.#worker.on('error', () => {
-      if (this.#worker.process.pid === undefined) events.onExit({ pid: 0, lifeMs: 0, code: null, signal: null });
+      if (this.#worker.process.pid === undefined) events.onExit({ workerPid: 0, lifeMs: 0, code: null, signal: null });
     });
   }
 

@@ -9,6 +9,7 @@ import { NATIVE_REGION_KIND, type NativeAcceptor, type NativeAddon } from '../ad
 import type { GeoRegion } from '../application/ports/geo-source.js';
 import type { Logger } from '../application/ports/logger.js';
 import { BackOff } from '../domain/back-off.js';
+import { EdgeproxyError } from '../domain/edgeproxy-error.js';
 import type { ListeningSockets } from './listening-sockets.js';
 import type { ToWorker, WorkerSettings } from './messages.js';
 import { WorkerProcess, type WorkerExit } from './worker-process.js';
@@ -37,6 +38,10 @@ interface Place {
   isAdmitted: boolean;
   /** Reuseport: the acceptor accepts from this worker's listening sockets for the time being. */
   isAdopted: boolean;
+  /** Before its first life counts as a success or not. */
+  hasDied: boolean;
+  /** The back-off of its successor. */
+  timer: NodeJS.Timeout | null;
 }
 
 export class WorkerSupervisor {
@@ -46,11 +51,21 @@ export class WorkerSupervisor {
   #isOpen = false;
   /** What every worker is told, also one that is still starting: its end. */
   #lastOrder: ToWorker | null = null;
-  #restarts = 0;
+  #hasSuccession = true;
   #onAllGone: () => void = () => undefined;
+  #onFirstReady: () => void = () => undefined;
+  #onNoneReady: (error: EdgeproxyError) => void = () => undefined;
+  /** Resolves with the first worker that is ready; rejects when every place has seen one die before that. */
+  readonly firstReady: Promise<void>;
 
   constructor(options: WorkerSupervisorOptions) {
     this.#options = options;
+    this.firstReady = new Promise((resolve, reject) => {
+      this.#onFirstReady = resolve;
+      this.#onNoneReady = reject;
+    });
+    // Whoever ends the start for another reason does not wait for it.
+    this.firstReady.catch(() => undefined);
     this.#places = Array.from({ length: options.workers }, (_, index) => ({
       index,
       backOff: new BackOff(),
@@ -58,11 +73,9 @@ export class WorkerSupervisor {
       isReady: false,
       isAdmitted: false,
       isAdopted: false,
+      hasDied: false,
+      timer: null,
     }));
-  }
-
-  get restarts(): number {
-    return this.#restarts;
   }
 
   /** Forks all workers; they wait for clients until open(). */
@@ -86,8 +99,15 @@ export class WorkerSupervisor {
     previous?.close();
   }
 
+  /** From here on a worker that dies has no successor. Idempotent. */
+  endSuccession(): void {
+    this.#hasSuccession = false;
+    for (const { timer } of this.#places) if (timer !== null) clearTimeout(timer);
+  }
+
   /** Tells every worker; resolves when the last process is gone. */
   async end(how: ToWorker): Promise<void> {
+    this.endSuccession();
     const gone = new Promise<void>((resolve) => {
       this.#onAllGone = resolve;
     });
@@ -112,10 +132,6 @@ export class WorkerSupervisor {
     for (const { isReady, process } of this.#places) if (isReady) process?.tell(order);
   }
 
-  get #isEnding(): boolean {
-    return this.#lastOrder !== null;
-  }
-
   /** Where the system has no descriptor or process left, the next try waits like the successor of one that died. */
   #fork(place: Place): void {
     try {
@@ -137,13 +153,14 @@ export class WorkerSupervisor {
 
   #onReady(place: Place): void {
     place.isReady = true;
+    this.#onFirstReady();
     if (this.#lastOrder !== null) place.process?.tell(this.#lastOrder);
     this.#admitIfReady(place);
   }
 
   #admitIfReady(place: Place): void {
     const { process } = place;
-    if (!this.#isOpen || this.#isEnding || !place.isReady || place.isAdmitted || process === null) return;
+    if (!this.#isOpen || !this.#hasSuccession || !place.isReady || place.isAdmitted || process === null) return;
     place.isAdmitted = true;
     try {
       this.#admit(place, process);
@@ -157,11 +174,12 @@ export class WorkerSupervisor {
   #admit(place: Place, process: WorkerProcess): void {
     const { acceptor, native, sockets, logger } = this.#options;
     this.#sendGeo(place, process);
+    const wasAdopted = place.isAdopted;
+    place.isAdopted = false;
     for (const { listenerId, fd } of sockets.of(place.index)) {
-      if (place.isAdopted) acceptor.removeListener(fd);
+      if (wasAdopted) acceptor.removeListener(fd);
       native.sendListener(process.primaryEnd, listenerId, fd);
     }
-    place.isAdopted = false;
     acceptor.workerUp(place.index, process.primaryEnd, process.workerEnd);
     logger.debug({ worker: place.index, workerPid: process.pid }, 'worker takes clients');
   }
@@ -182,19 +200,26 @@ export class WorkerSupervisor {
     const hadClients = place.isAdmitted;
     place.process = null;
     place.isReady = place.isAdmitted = false;
-    if (!this.#isEnding) {
-      this.#options.logger.warn({ worker: place.index, ...exit }, 'worker died');
-    }
+    if (this.#hasSuccession) this.#options.logger.warn({ worker: place.index, ...exit }, 'worker died');
+    this.#noteDeath(place);
     await this.#takeBackClients(place, hadClients);
     process.close();
     await this.#reclaim(place.index);
-    if (this.#isEnding) this.#checkAllGone();
-    else this.#succeed(place, exit.lifeMs);
+    if (this.#hasSuccession) this.#succeed(place, exit.lifeMs);
+    else this.#checkAllGone();
+  }
+
+  /** A build that cannot run, or a machine that cannot run it, is a start that failed, not one that takes for ever. */
+  #noteDeath(place: Place): void {
+    place.hasDied = true;
+    if (!this.#places.every(({ hasDied }) => hasDied)) return;
+    const message = 'No worker could be started; the lines above say why.';
+    this.#onNoneReady(new EdgeproxyError('EP_WORKER_START', message, { source: 'internal' }));
   }
 
   async #takeBackClients(place: Place, hadClients: boolean): Promise<void> {
     try {
-      if (!this.#isEnding) this.#adoptListeners(place);
+      if (this.#hasSuccession) this.#adoptListeners(place);
       if (hadClients) await this.#options.acceptor.workerDown(place.index);
     } catch (error) {
       // The acceptor is told of the death again when the successor comes up.
@@ -216,11 +241,11 @@ export class WorkerSupervisor {
 
   #succeed(place: Place, lifeMs: number): void {
     const delayMs = place.backOff.nextDelayMs(lifeMs, Math.random());
-    this.#restarts++;
     if (delayMs > 0)
       this.#options.logger.warn({ worker: place.index, delayMs }, 'worker keeps dying; its successor waits');
-    setTimeout(() => {
-      if (!this.#isEnding) this.#fork(place);
+    place.timer = setTimeout(() => {
+      place.timer = null;
+      this.#fork(place);
     }, delayMs);
   }
 

@@ -4,7 +4,6 @@
  */
 import { loadNativeAddon, NATIVE_REGION_KIND, type NativeRelay } from '../adapters/outbound/native/native-addon.js';
 import { RouteBatch } from '../application/route-batch.js';
-import { RoutingWarmUp } from '../application/warm-up.js';
 import { GeoTable } from '../domain/geo/geo-table.js';
 import { ControlRegion } from '../domain/shared/control-region.js';
 import { BATCH_CAPACITY, LAYOUT_HASH, REQUEST_WORDS, RESPONSE_WORDS, WORKER } from '../domain/shared/layout.js';
@@ -12,9 +11,6 @@ import { randomSeeds } from './random-seeds.js';
 import { WORKER_FD, WORKER_SETTINGS_VARIABLE, type ToPrimary, type ToWorker, type WorkerSettings } from './messages.js';
 
 const DRAIN_CHECK_MS = 25;
-/** About 15 ms in all, a millisecond at a time: a client that is already there waits no longer than that. */
-const WARM_UP_SLICES = 20;
-const DECISIONS_PER_SLICE = 200;
 
 const settings = JSON.parse(process.env[WORKER_SETTINGS_VARIABLE] ?? '') as WorkerSettings;
 process.title = `edgeproxy worker ${settings.workerIndex}`;
@@ -38,7 +34,6 @@ process.on('message', (message: ToWorker) => {
   else end();
 });
 tell({ type: 'ready' });
-setImmediate(() => warmUp(new RoutingWarmUp(), WARM_UP_SLICES));
 
 function startRelay(): NativeRelay {
   const requests = new Int32Array(BATCH_CAPACITY * REQUEST_WORDS);
@@ -66,11 +61,6 @@ function startRelay(): NativeRelay {
       if (kind === NATIVE_REGION_KIND.GEO) batch.useCountries(new GeoTable(geo));
     },
   });
-}
-
-function warmUp(routing: RoutingWarmUp, slices: number): void {
-  routing.run(DECISIONS_PER_SLICE);
-  if (slices > 1) setImmediate(() => warmUp(routing, slices - 1));
 }
 
 /** Clients on their way through the channel are not the relay's yet, but already counted in ACTIVE. */

@@ -31,6 +31,8 @@ export interface ProxyOptions {
   readonly workers?: number;
   readonly accept?: 'handoff' | 'reuseport';
   readonly listen?: string;
+  /** Another installation's dist/cli/main.js. */
+  readonly main?: string;
   /** Run by another user; only root can ask for it. */
   readonly uid?: number;
   /** Put before the command, for instance ['prlimit', '--nofile=100', '--']; the process must stay the same (exec). */
@@ -88,7 +90,7 @@ export class ProxyProcess {
   #hasExited = false;
 
   constructor(directory: string, databasePath: string, options: ProxyOptions) {
-    const { workers = 2, prefix = [], args = [], uid } = options;
+    const { workers = 2, prefix = [], args = [], main = MAIN, uid } = options;
     this.directory = directory;
     this.databasePath = databasePath;
     this.#workers = workers;
@@ -96,7 +98,7 @@ export class ProxyProcess {
       ...DIE_WITH_PARENT,
       ...prefix,
       process.execPath,
-      MAIN,
+      main,
       'start',
       ...args,
     ];

@@ -63,6 +63,11 @@ export class RoutesWriter {
     return this.#slots.slotOf(id);
   }
 
+  /** Frees slots of removed backends that are nobody's any more; tells whether there were any. */
+  recycle(): boolean {
+    return this.#slots.recycle();
+  }
+
   /** Makes these backends the routing table. A backend that cannot be in it is left out and named, never an exception. */
   publish(backends: readonly Backend[], regions: RegionTable, popRegion: string): PublishResult {
     this.#slots.recycle();

@@ -51,10 +51,8 @@ export class SlotRegistry {
       this.#retired.delete(known);
       return known;
     }
-    const slot = this.#free.pop() ?? this.#nextUnused();
-    if (slot < 0) return -1;
-    this.#resetTotals(slot);
-    this.#slots.set(id, slot);
+    const slot = this.#reuse() ?? this.#nextUnused();
+    if (slot >= 0) this.#slots.set(id, slot);
     return slot;
   }
 
@@ -66,8 +64,9 @@ export class SlotRegistry {
     }
   }
 
-  /** Frees the retired slots that are nobody's any more. */
-  recycle(): void {
+  /** Frees the retired slots that are nobody's any more; tells whether there were any. */
+  recycle(): boolean {
+    const freeBefore = this.#free.length;
     this.#purgeBindings();
     for (const [slot, { id, isPurged }] of this.#retired) {
       if (!isPurged || this.#isHeld(slot)) continue;
@@ -75,6 +74,14 @@ export class SlotRegistry {
       this.#slots.delete(id);
       this.#free.push(slot);
     }
+    return this.#free.length > freeBefore;
+  }
+
+  /** A slot that had another owner; one that had none counts nothing yet. */
+  #reuse(): number | undefined {
+    const slot = this.#free.pop();
+    if (slot !== undefined) this.#resetTotals(slot);
+    return slot;
   }
 
   #nextUnused(): number {
