@@ -34,8 +34,10 @@ export function listBackends(
     ...backends.map((backend) => ({ ...backend, isRemoved: false })),
     ...removed.map((backend) => ({ ...backend, isRemoved: true })),
   ];
+  const wantedRegion = filter.region?.toLowerCase();
   const isWanted = ({ app, region }: Backend): boolean =>
-    (filter.app === undefined || app === filter.app) && (filter.region === undefined || region === filter.region);
+    (filter.app === undefined || app === filter.app) &&
+    (wantedRegion === undefined || region.toLowerCase() === wantedRegion);
   return { backends: all.filter(isWanted), warnings };
 }
 

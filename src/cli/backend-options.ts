@@ -1,7 +1,8 @@
 /** The values that `edgeproxy backend` takes: one table for the options, their checks and `--help`. */
 import { Option } from 'commander';
 import { quoteValue } from '../adapters/inbound/config/quote-value.js';
-import { filePath, wholeNumber } from '../adapters/inbound/config/value-parser.js';
+import { SETTINGS } from '../adapters/inbound/config/settings.js';
+import { lowerCase, wholeNumber } from '../adapters/inbound/config/value-parser.js';
 import type { ValueParser } from '../adapters/inbound/config/value-parser.js';
 import { addressFault } from '../domain/address-fault.js';
 import { BACKEND_DEFAULTS, isPlainText, MAX_COUNT, MAX_PORT, MAX_TEXT_CHARS } from '../domain/backend-row.js';
@@ -21,8 +22,7 @@ interface BackendOption {
   readonly description: string;
 }
 
-const DB_VARIABLE = 'EDGEPROXY_DB_PATH';
-const DEFAULT_DB = 'routing.db';
+const DATABASE = SETTINGS.dbPath;
 const COUNTRY = /^([A-Za-z]{2})?$/;
 
 const plainText: ValueParser<string> = {
@@ -49,7 +49,13 @@ const count = wholeNumber(0, MAX_COUNT);
 const OPTIONS: readonly BackendOption[] = [
   { name: 'id', argument: 'ID', column: 'id', parser: idText, description: 'unique name' },
   { name: 'app', argument: 'APP', column: 'app', parser: plainText, description: 'application it belongs to' },
-  { name: 'region', argument: 'REGION', column: 'region', parser: plainText, description: 'region, for instance sa' },
+  {
+    name: 'region',
+    argument: 'REGION',
+    column: 'region',
+    parser: lowerCase(plainText),
+    description: 'region, for instance sa; taken in lower case',
+  },
   { name: 'country', argument: 'CC', column: 'country', parser: country, description: 'country, for instance BR' },
   { name: 'ip', argument: 'ADDR', column: 'wg_ip', parser: address, description: 'IPv4 or IPv6 address' },
   { name: 'port', argument: 'PORT', column: 'port', parser: wholeNumber(1, MAX_PORT), description: 'port' },
@@ -84,7 +90,7 @@ export function backendOptions(except: readonly BackendOptionName[] = []): Optio
 }
 
 export function databaseOption(): Option {
-  return new Option('--db <FILE>', `routing database (default ${DB_VARIABLE} or ${DEFAULT_DB})`);
+  return new Option('--db <FILE>', `routing database (default ${DATABASE.variable} or ${DATABASE.fallback})`);
 }
 
 /** The columns' values, and a sentence for every option that is wrong or missing. */
@@ -113,9 +119,12 @@ export function readDatabasePath(
   env: Readonly<Record<string, string | undefined>>,
 ): { readonly path: string; readonly problems: readonly string[] } {
   const flag = typeof typed['db'] === 'string' ? typed['db'] : null;
-  const path = flag ?? (env[DB_VARIABLE] || DEFAULT_DB);
-  const isValid = filePath.parse(path).isValid;
-  return { path, problems: isValid ? [] : [invalid(flag === null ? DB_VARIABLE : '--db', path, filePath)] };
+  const path = flag ?? (env[DATABASE.variable] || DATABASE.fallback);
+  const isValid = DATABASE.parser.parse(path).isValid;
+  return {
+    path,
+    problems: isValid ? [] : [invalid(flag === null ? DATABASE.variable : '--db', path, DATABASE.parser)],
+  };
 }
 
 function invalid(name: string, text: string, { expected }: ValueParser<unknown>, reason?: string): string {

@@ -172,6 +172,11 @@ describe('loadConfig', () => {
     assert.equal(configOf({ env: { EDGEPROXY_DB_PATH: 'my routes.db' } }).dbPath, 'my routes.db');
   });
 
+  it('takes a region in either case, and compares it in lower case', () => {
+    assert.equal(configOf({ env: { EDGEPROXY_REGION: 'SA' } }).region, 'sa');
+    assert.equal(configOf({ flags: { region: 'Eu-West.1' } }).region, 'eu-west.1');
+  });
+
   it('takes the usual spellings of on and off', () => {
     for (const text of ['on', 'true', 'YES', '1']) {
       assert.equal(configOf({ env: { EDGEPROXY_SPLICE: text } }).isSpliceEnabled, true);

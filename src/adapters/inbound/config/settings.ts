@@ -5,7 +5,7 @@
 import type { ProxyConfig } from '../../../application/proxy-config.js';
 import { MAX_BACKENDS, MAX_TRIES, MAX_WORKERS } from '../../../domain/shared/layout.js';
 import { listenAddresses } from './listen-address.js';
-import { filePath, matching, onOff, oneOf, seconds, wholeNumber } from './value-parser.js';
+import { filePath, lowerCase, matching, onOff, oneOf, seconds, wholeNumber } from './value-parser.js';
 import type { ValueParser } from './value-parser.js';
 
 /** Settings with a variable of their own; `isDemo` is a flag alone. */
@@ -32,9 +32,14 @@ const DAY_SECS = 86_400;
 const LONGEST_TIMEOUT_SECS = 30 * DAY_SECS;
 /** The binding table compares seconds by the sign of a 32-bit difference. */
 const LONGEST_TTL_SECS = 3650 * DAY_SECS;
+/** 256 MiB of shared memory, and all of it is swept. */
+const MOST_BINDINGS = 2 ** 24;
 const EMBEDDED = 'embedded';
 
-const region = matching(/^[A-Za-z0-9][A-Za-z0-9._-]{0,31}$/, 'up to 32 letters, digits, dots, dashes and underscores');
+/** Regions are compared as they are written, so that all of them are written in lower case. */
+const region = lowerCase(
+  matching(/^[A-Za-z0-9][A-Za-z0-9._-]{0,31}$/, 'up to 32 letters, digits, dots, dashes and underscores'),
+);
 const geoipPath: ValueParser<string | null> = {
   expected: `${filePath.expected}, or ${EMBEDDED}`,
   parse: (text) => (text === EMBEDDED ? { isValid: true, value: null } : filePath.parse(text)),
@@ -67,7 +72,7 @@ export const SETTINGS: { readonly [K in SettingKey]: Setting<ProxyConfig[K]> } =
     flag: { name: '--region', argument: 'R' },
     fallback: 'sa',
     parser: region,
-    description: "this POP's region: sa, us, eu, ap or one of your own",
+    description: "this POP's region: sa, us, eu, ap or one of your own; taken in lower case",
   },
   geoipPath: {
     variable: 'EDGEPROXY_GEOIP_PATH',
@@ -90,7 +95,7 @@ export const SETTINGS: { readonly [K in SettingKey]: Setting<ProxyConfig[K]> } =
   maxBindings: {
     variable: 'EDGEPROXY_MAX_BINDINGS',
     fallback: '262144',
-    parser: wholeNumber(8, 2 ** 26),
+    parser: wholeNumber(8, MOST_BINDINGS),
     description: 'most bindings kept, oldest evicted; 16 bytes each, rounded up to a power of two',
   },
   maxBackends: {

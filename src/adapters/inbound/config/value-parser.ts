@@ -58,6 +58,17 @@ export function matching(pattern: RegExp, expected: string): ValueParser<string>
   return { expected, parse: (text) => (pattern.test(text) ? { isValid: true, value: text } : { isValid: false }) };
 }
 
+/** What the parser takes, in lower case. */
+export function lowerCase(parser: ValueParser<string>): ValueParser<string> {
+  return {
+    expected: parser.expected,
+    parse(text) {
+      const parsed = parser.parse(text);
+      return parsed.isValid ? { isValid: true, value: parsed.value.toLowerCase() } : parsed;
+    },
+  };
+}
+
 function numberMatching(pattern: RegExp, expected: string, min: number, max: number): ValueParser<number> {
   return {
     expected,
