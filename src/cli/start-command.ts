@@ -4,12 +4,16 @@ import { Command, Option } from 'commander';
 import { loadConfig } from '../adapters/inbound/config/load-config.js';
 import type { ConfigResult } from '../adapters/inbound/config/load-config.js';
 import { EXIT_CODE } from '../application/exit-code.js';
+import type { LogLevel } from '../application/proxy-config.js';
 import { standardError, standardOutput } from './standard-streams.js';
 import { environmentHelp, flagValues, settingOptions } from './setting-flags.js';
 import type { ParsedOptions } from './setting-flags.js';
 
 const NO_CONFIG_FILE =
   'configuration files are not available in this version; use flags and EDGEPROXY_ variables (docs/configuration.md)';
+
+/** Who starts with one of these would otherwise see a start fail without a word. */
+const HIDE_ERRORS: readonly LogLevel[] = ['fatal', 'silent'];
 
 /** `report` is handed the exit code of a command that ended without throwing. */
 export function startCommand(report: (exitCode: number) => void): Command {
@@ -48,7 +52,12 @@ async function start(options: ParsedOptions): Promise<number> {
   if (!result.isValid) return reportProblems(result.problems, result.warnings);
   // Loaded only now: help and errors need no cluster, addon or database.
   const { runPrimary } = await import('../cluster/primary.js');
-  return runPrimary(result.config, result.warnings);
+  const exitCode = await runPrimary(result.config, result.warnings);
+  const { logLevel } = result.config;
+  if (exitCode !== EXIT_CODE.OK && HIDE_ERRORS.includes(logLevel)) {
+    standardError().write(`error: edgeproxy failed, and log level ${logLevel} hides why; --log-level error shows it\n`);
+  }
+  return exitCode;
 }
 
 function validate(options: ParsedOptions): number {
