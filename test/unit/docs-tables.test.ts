@@ -6,10 +6,12 @@ import { describe, it } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import type { Command } from 'commander';
 import { SETTINGS, SETTING_KEYS } from '../../src/adapters/inbound/config/settings.js';
+import { knownVariables } from '../../src/adapters/inbound/config/load-config.js';
 import type { Setting } from '../../src/adapters/inbound/config/settings.js';
 import { UNAVAILABLE_FEATURES } from '../../src/adapters/inbound/config/unavailable-features.js';
 import { backendCommand } from '../../src/cli/backend-command.js';
 import { startCommand, validateCommand } from '../../src/cli/start-command.js';
+import { WORKER_SETTINGS_VARIABLE } from '../../src/cluster/messages.js';
 
 const ROOT = fileURLToPath(new URL('../../', import.meta.url));
 const ERROR_CODE = /\bEP_[A-Z][A-Z_]*[A-Z]\b/g;
@@ -80,6 +82,22 @@ describe('docs/configuration.md', () => {
       parameters.map((name) => code(`EDGEPROXY_${name}`)).join(', '),
     ]);
     assert.deepEqual(rows, expected);
+  });
+});
+
+describe('docs/configuration.md and its variables', () => {
+  it('names every variable that means something, and no other', () => {
+    const named = textOf('docs/configuration.md').match(/\bEDGEPROXY_[A-Z0-9_]*[A-Z0-9]\b/g) ?? [];
+    assert.deepEqual([...new Set(named)].sort(), [...knownVariables()].sort());
+  });
+
+  it('are the ones that the sources read, but for the word between primary and worker', () => {
+    const read = sourceFiles('src').flatMap((path) => textOf(path).match(/\bEDGEPROXY_[A-Z0-9_]*[A-Z0-9]\b/g) ?? []);
+    const internal = [WORKER_SETTINGS_VARIABLE];
+    assert.deepEqual(
+      [...new Set(read)].filter((name) => !knownVariables().includes(name)),
+      internal,
+    );
   });
 });
 
