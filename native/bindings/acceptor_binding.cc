@@ -12,12 +12,6 @@ namespace {
 // Waiting longer than this for connections to gather would be felt by clients.
 constexpr uint32_t kMaxCoalesceMicros = 10'000;
 
-// Whether every worker's block lies within the region; IsValid has seen the header.
-bool HasWorkers(const RegionView& view, const SharedBytes& region) {
-  const auto* end = static_cast<const unsigned char*>(region.data) + region.length;
-  return view.header().workers > 0 && reinterpret_cast<const unsigned char*>(&view.worker(view.header().workers)) <= end;
-}
-
 }  // namespace
 
 void RegisterAcceptor(Napi::Env env, Napi::Object exports) { exports.Set("Acceptor", AcceptorBinding::Define(env)); }
@@ -46,13 +40,13 @@ AcceptorBinding::AcceptorBinding(const Napi::CallbackInfo& info) : Napi::ObjectW
   const uint32_t coalesce_micros = reader.Uint("coalesceMicros");
   if (reader.HasFailed()) return;
 
-  const RegionView view(region_.data);
-  if (!view.IsValid(region_.length, hash) || !HasWorkers(view, region_)) {
+  const RegionView view(region_.data, region_.length);
+  if (!view.IsValid(hash)) {
     ThrowTypeError(env, "Acceptor: region: not a control region of this build");
   } else if (max_connections == 0 || max_connections > INT32_MAX || coalesce_micros > kMaxCoalesceMicros) {
     ThrowTypeError(env, "Acceptor: maxConnectionsPerWorker or coalesceMicros out of range");
   } else {
-    workers_ = view.header().workers;
+    workers_ = view.workers();
     Start(env, {view, static_cast<int32_t>(max_connections), coalesce_micros});
   }
 }

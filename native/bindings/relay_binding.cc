@@ -55,8 +55,8 @@ bool RelayBinding::ReadOptions(Napi::Env env, Napi::Object options, RelayOptions
   const Napi::Function on_region = reader.Function("onRegion");
   if (reader.HasFailed()) return false;
 
-  const RegionView view(region_.data);
-  if (!view.IsValid(region_.length, hash) || worker >= view.header().workers) {
+  const RegionView view(region_.data, region_.length);
+  if (!view.IsValid(hash) || worker >= view.workers()) {
     ThrowTypeError(env, "Relay: region: not a control region of this build, or workerIndex beyond it");
     return false;
   }
@@ -74,7 +74,7 @@ bool RelayBinding::Start(Napi::Env env, const RelayOptions& options, uint32_t wo
   uv_loop_t* loop = nullptr;
   napi_get_uv_event_loop(env, &loop);
   auto* requests = reinterpret_cast<RouteRequest*>(requests_.Value().Data());
-  relay_ = std::make_unique<Relay>(options, RegionView(region_.data), worker, static_cast<RelayHost&>(*this), requests,
+  relay_ = std::make_unique<Relay>(options, RegionView(region_.data, region_.length), worker, static_cast<RelayHost&>(*this), requests,
                                    responses_data_);
   const int error = relay_->Open(std::move(channel));
   if (error != 0) {
@@ -151,8 +151,13 @@ void RelayBinding::OnRegion(uint32_t kind, UniqueFd fd) {
 }
 
 Napi::Value RelayBinding::Drain(const Napi::CallbackInfo& info) {
-  if (relay_) {
-    relay_->Drain();
+  if (!relay_ || is_dispatching_) return info.Env().Undefined();
+  is_dispatching_ = true;
+  relay_->Drain();
+  is_dispatching_ = false;
+  if (is_close_wanted_) {
+    CloseNow();
+  } else {
     Arm();
   }
   return info.Env().Undefined();
@@ -176,11 +181,12 @@ void RelayBinding::OnEnvironmentExit(void* self) { static_cast<RelayBinding*>(se
 
 void RelayBinding::CloseNow() {
   if (!relay_) return;
+  LoopHandles* handles = std::exchange(handles_, nullptr);
+  // Before its descriptor is closed, whose number another thread may get at once.
+  uv_poll_stop(&handles->poll);
   relay_->Close();
   relay_.reset();
   napi_remove_env_cleanup_hook(Env(), OnEnvironmentExit, this);
-  LoopHandles* handles = std::exchange(handles_, nullptr);
-  uv_poll_stop(&handles->poll);
   for (uv_handle_t* handle : {reinterpret_cast<uv_handle_t*>(&handles->poll),
                               reinterpret_cast<uv_handle_t*>(&handles->timer),
                               reinterpret_cast<uv_handle_t*>(&handles->idle)}) {

@@ -1,6 +1,7 @@
 #include "acceptor_loop.h"
 
 #include <poll.h>
+#include <sys/socket.h>
 #include <time.h>
 
 #include <utility>
@@ -158,6 +159,9 @@ void AcceptorLoop::StopTurn() {
 
 void AcceptorLoop::FinishStop() {
   listeners_.Clear();
+  // A reset, so that these clients see a failure and not an empty answer.
+  const linger reset = {1, 0};
+  for (const HandedSocket& socket : held_) ::setsockopt(socket.fd.get(), SOL_SOCKET, SO_LINGER, &reset, sizeof reset);
   held_.clear();
   for (const uint64_t ticket : stop_tickets_) observer_.OnDone(ticket);
   stop_tickets_.clear();

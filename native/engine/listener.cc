@@ -36,10 +36,11 @@ bool SetOption(int fd, int level, int name, int value) {
 }
 
 bool Configure(int fd, int family, bool is_reuse_port) {
-  // TCP_NODELAY is inherited by what is accepted: no system call per connection. The system's bindv6only may be 1.
+  // TCP_NODELAY and SO_OOBINLINE (see Endpoint::has_urgent) are inherited by what is accepted: no system call per
+  // connection. The system's bindv6only may be 1.
   return SetOption(fd, SOL_SOCKET, SO_REUSEADDR, 1) && (!is_reuse_port || SetOption(fd, SOL_SOCKET, SO_REUSEPORT, 1)) &&
          (family != AF_INET6 || SetOption(fd, IPPROTO_IPV6, IPV6_V6ONLY, 0)) &&
-         SetOption(fd, IPPROTO_TCP, TCP_NODELAY, 1);
+         SetOption(fd, IPPROTO_TCP, TCP_NODELAY, 1) && SetOption(fd, SOL_SOCKET, SO_OOBINLINE, 1);
 }
 
 }  // namespace

@@ -43,11 +43,13 @@ int Relay::Open(UniqueFd channel) {
   return Watch(channel_.get(), kChannelToken, EPOLLIN);
 }
 
+void Relay::ReadClock() { now_ms_ = pump_.now_ms = MonotonicMs(); }
+
 void Relay::Dispatch() {
   if (!epoll_.is_open()) return;
   epoll_event events[kEventsPerWait];
   for (int pass = 0; pass < kPassesPerDispatch; pass++) {
-    now_ms_ = pump_.now_ms = MonotonicMs();
+    ReadClock();
     const int ready = ::epoll_wait(epoll_.get(), events, kEventsPerWait, 0);
     for (int i = 0; i < ready; i++) OnEvent(events[i].data.u64, events[i].events);
     RunQueued();
@@ -100,8 +102,10 @@ void Relay::OnEvent(uint64_t token, uint32_t events) {
 
   if (connection->phase != Phase::kRelaying) return OnConnectEvent(*connection, side, events);
   if (!PumpBoth(*connection)) return;
-  // The error did not show in a read or write, as when the other side takes nothing.
-  if ((events & EPOLLERR) != 0) Abort(*connection, side == Side::kClient ? EndReason::kClientReset : EndReason::kBackendReset);
+  // The error did not show in a read or write, as when the other side takes nothing. Where there is more to read than one
+  // turn allows, a later turn finds it.
+  if ((events & EPOLLERR) == 0 || connection->is_queued) return;
+  Abort(*connection, side == Side::kClient ? EndReason::kClientReset : EndReason::kBackendReset);
 }
 
 bool Relay::PumpBoth(Connection& connection) {
@@ -113,19 +117,7 @@ bool Relay::PumpOne(Connection& connection, Side from) {
   const bool is_upload = from == Side::kClient;
   Direction& direction = is_upload ? connection.upload : connection.download;
   if (direction.is_finished()) return true;
-  Endpoint& source = is_upload ? connection.client : connection.backend;
-  Endpoint& sink = is_upload ? connection.backend : connection.client;
-
-  uint64_t delivered = 0;
-  const PumpOutcome outcome = direction.Pump(source, sink, pump_, delivered);
-  if (delivered != 0) {
-    connection.last_activity_ms = now_ms_;
-    if (is_upload) {
-      counters_.CountFromClient(connection.slot, delivered);
-    } else {
-      counters_.CountToClient(connection.slot, delivered);
-    }
-  }
+  const PumpOutcome outcome = PumpAndCount(connection, from);
   switch (outcome) {
     case PumpOutcome::kWaiting:
       return true;
@@ -138,10 +130,36 @@ bool Relay::PumpOne(Connection& connection, Side from) {
       Abort(connection, is_upload ? EndReason::kClientReset : EndReason::kBackendReset);
       return false;
     case PumpOutcome::kSinkFailed:
+      TakeLastWords(connection, is_upload ? Side::kBackend : Side::kClient);
       Abort(connection, is_upload ? EndReason::kBackendReset : EndReason::kClientReset);
       return false;
   }
   return true;
+}
+
+PumpOutcome Relay::PumpAndCount(Connection& connection, Side from) {
+  const bool is_upload = from == Side::kClient;
+  Endpoint& source = is_upload ? connection.client : connection.backend;
+  Endpoint& sink = is_upload ? connection.backend : connection.client;
+  uint64_t delivered = 0;
+  const PumpOutcome outcome = (is_upload ? connection.upload : connection.download).Pump(source, sink, pump_, delivered);
+  if (delivered == 0) return outcome;
+  connection.last_activity_ms = now_ms_;
+  if (is_upload) {
+    counters_.CountFromClient(connection.slot, delivered);
+  } else {
+    counters_.CountToClient(connection.slot, delivered);
+  }
+  return outcome;
+}
+
+// A side that takes no more bytes may have sent some before, as a backend does that answers early, closes, and resets what
+// the client goes on uploading: they are delivered before the abort. What Pump returns does not matter: the failed write
+// has taken the socket's error, so the end that a read finds now is none.
+void Relay::TakeLastWords(Connection& connection, Side from) {
+  Endpoint& source = from == Side::kClient ? connection.client : connection.backend;
+  source.is_readable = source.has_hung_up = true;
+  if (!(from == Side::kClient ? connection.upload : connection.download).is_finished()) PumpAndCount(connection, from);
 }
 
 // `from` has sent all it will: tells the other side, or ends where that has finished too. Returns as PumpOne.
@@ -216,12 +234,9 @@ void Relay::End(Connection& connection, EndReason reason) {
   Free(connection);
 }
 
-// Abort is abort: the other side learns that the stream is broken, and no TIME_WAIT holds a port towards the backend. One
-// exception: a client that has been sent the whole answer and its end keeps what the kernel still has to deliver, as when
-// a backend answers early, closes, and resets what the client goes on sending.
+// Abort is abort: the other side learns that the stream is broken, and no TIME_WAIT holds a port towards the backend.
 void Relay::Abort(Connection& connection, EndReason reason) {
-  const bool has_whole_answer = reason == EndReason::kBackendReset && connection.download.is_finished();
-  if (!has_whole_answer) ResetOnClose(connection.client);
+  ResetOnClose(connection.client);
   ResetOnClose(connection.backend);
   End(connection, reason);
 }

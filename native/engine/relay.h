@@ -71,6 +71,7 @@ class Relay {
   };
   enum class Side : uint32_t { kClient, kBackend };
 
+  void ReadClock();
   void OnEvent(uint64_t token, uint32_t events);
 
   // Clients (relay_admission.cc)
@@ -79,6 +80,7 @@ class Relay {
   void AddListener(uint32_t id, UniqueFd fd);
   void CloseListener(uint32_t id);
   void EmptyAndClose(uint32_t position);
+  void Forget(Listener& listener);
   bool AcceptFrom(uint32_t position);
   void UpdateListening();
   void Admit(UniqueFd fd, uint32_t listener, const PeerAddress& peer);
@@ -95,6 +97,8 @@ class Relay {
   // Relaying
   bool PumpBoth(Connection& connection);
   bool PumpOne(Connection& connection, Side from);
+  PumpOutcome PumpAndCount(Connection& connection, Side from);
+  void TakeLastWords(Connection& connection, Side from);
   bool ForwardEnd(Connection& connection, Side from);
   void Queue(Connection& connection);
   void RunQueued();

@@ -72,16 +72,21 @@ void Relay::AddListener(uint32_t id, UniqueFd fd) {
 // Its place stays, empty, so that the others keep theirs. The primary holds the socket open: no queued client is lost.
 void Relay::CloseListener(uint32_t id) {
   for (Listener& listener : listeners_) {
-    if (listener.id != id || !listener.fd.is_open()) continue;
-    ::epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, listener.fd.get(), nullptr);
-    listener.fd.Reset();
+    if (listener.id == id && listener.fd.is_open()) Forget(listener);
   }
+}
+
+// Closing is not enough: the primary holds the same socket open, and epoll watches sockets, not descriptors.
+void Relay::Forget(Listener& listener) {
+  ::epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, listener.fd.get(), nullptr);
+  listener.fd.Reset();
 }
 
 // Empties the queues a last time; the primary has closed its own copies by now. A listener that it sent before may still
 // be in the channel, which this order did not take: AddListener does the same with it.
 void Relay::Drain() {
   is_draining_ = true;
+  ReadClock();
   for (uint32_t position = 0; position < listeners_.size(); position++) EmptyAndClose(position);
   RouteWaiting();
 }
@@ -90,13 +95,13 @@ void Relay::EmptyAndClose(uint32_t position) {
   if (!listeners_[position].fd.is_open()) return;
   while (AcceptFrom(position)) {
   }
-  listeners_[position].fd.Reset();
+  if (listeners_[position].fd.is_open()) Forget(listeners_[position]);
 }
 
 // Returns whether there may be more.
 bool Relay::AcceptFrom(uint32_t position) {
-  if (position >= listeners_.size()) return false;
-  const Listener& listener = listeners_[position];
+  if (position >= listeners_.size() || !listeners_[position].fd.is_open()) return false;
+  Listener& listener = listeners_[position];
   for (int i = 0; i < kAcceptsPerEvent; i++) {
     if (slab_.in_use() >= options_.max_connections) return false;
     sockaddr_storage from;
@@ -108,8 +113,13 @@ bool Relay::AcceptFrom(uint32_t position) {
       continue;
     }
     if (IsOutOfResources(errno)) listening_paused_until_ms_ = now_ms_ + kAcceptPauseMs;
-    // Anything but EAGAIN and a lack of resources is the failure of one client (accept(2)): the next may be well.
-    if (errno == EAGAIN || errno == EINVAL || errno == EBADF || IsOutOfResources(errno)) return false;
+    if (errno == EAGAIN || IsOutOfResources(errno)) return false;
+    if (errno == EINVAL || errno == EBADF) {
+      // Shut down by somebody: it would stay readable for ever.
+      Forget(listener);
+      return false;
+    }
+    // The failure of one client (accept(2)): the next may be well.
   }
   return true;
 }

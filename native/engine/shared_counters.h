@@ -13,7 +13,7 @@ class SharedCounters {
   SharedCounters(RegionView region, uint32_t worker) : region_(region), worker_(worker) {}
 
   WorkerBlock& block() const { return region_.worker(worker_); }
-  bool IsSlot(int32_t slot) const { return slot >= 0 && static_cast<uint32_t>(slot) < region_.header().backends; }
+  bool IsSlot(int32_t slot) const { return slot >= 0 && static_cast<uint32_t>(slot) < region_.backends(); }
 
   // Gives back the place that route() reserved. The sequence is odd while `active` and `share` disagree, so that the
   // primary can sum shares consistently after a crash (ARCHITECTURE.md, "Giving back"). Sequentially consistent: the odd

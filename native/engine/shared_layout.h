@@ -12,8 +12,8 @@ constexpr size_t kLineBytes = 64;
 constexpr uint32_t kMagic = 0x50474445;
 constexpr uint32_t kLayoutVersion = 1;
 
-enum class RejectReason : uint32_t { kNoBackend, kConnectFailed, kClientGone, kMaxConnections, kNoDescriptors, kShutdown };
-constexpr size_t kRejectReasons = 6;
+enum class RejectReason : uint32_t { kNoBackend, kConnectFailed, kClientGone, kNoDescriptors, kShutdown };
+constexpr size_t kRejectReasons = 5;
 
 enum class BackendError : uint32_t { kRefused, kUnreachable, kTimeout, kReset, kOther };
 constexpr size_t kBackendErrors = 5;
@@ -39,8 +39,6 @@ static_assert(sizeof(RegionHeader) == 2 * kLineBytes);
 
 struct WorkerBlock {
   alignas(kLineBytes) std::atomic<int32_t> active;
-  std::atomic<int32_t> pid;
-  std::atomic<int32_t> is_live;
 
   alignas(kLineBytes) std::atomic<uint32_t> pair_sequence;
   std::atomic<uint32_t> batch_generation;
@@ -109,30 +107,41 @@ static_assert(sizeof(RouteResponse) == 8 * 4);
 // Typed pointers into a mapped control region, as seen by one worker (or by the primary with worker 0's rows unused).
 class RegionView {
  public:
-  explicit RegionView(void* base) : base_(static_cast<unsigned char*>(base)) {}
-
-  const RegionHeader& header() const { return *reinterpret_cast<const RegionHeader*>(base_); }
-  bool IsValid(size_t mapped_bytes, uint32_t layout_hash) const {
-    if (mapped_bytes < sizeof(RegionHeader)) return false;
-    const RegionHeader& h = header();
-    return h.magic == kMagic && h.version == kLayoutVersion && h.hash == layout_hash &&
-           size_t{h.total_words} * 4 <= mapped_bytes;
+  // The capacities are read here, once: what another process writes over them later moves no address of this one.
+  RegionView(void* base, size_t mapped_bytes) : base_(static_cast<unsigned char*>(base)), mapped_bytes_(mapped_bytes) {
+    if (mapped_bytes < sizeof(RegionHeader)) return;
+    workers_ = header().workers;
+    backends_ = header().backends;
   }
 
+  bool IsValid(uint32_t layout_hash) const {
+    if (workers_ == 0 || backends_ == 0 || BackendsAt() + RowBytes() > mapped_bytes_) return false;
+    const RegionHeader& h = header();
+    return h.magic == kMagic && h.version == kLayoutVersion && h.hash == layout_hash;
+  }
+
+  uint32_t workers() const { return workers_; }
+  uint32_t backends() const { return backends_; }
   WorkerBlock& worker(uint32_t index) const { return At<WorkerBlock>(kWorkersAt)[index]; }
   BackendLine& backend(uint32_t slot) const { return At<BackendLine>(BackendsAt())[slot]; }
   WorkerRow& row(uint32_t worker, uint32_t slot) const {
-    return At<WorkerRow>(BackendsAt() + header().backends * sizeof(BackendLine))[size_t{worker} * header().backends + slot];
+    return At<WorkerRow>(BackendsAt() + backends_ * sizeof(BackendLine))[size_t{worker} * backends_ + slot];
   }
 
  private:
   static constexpr size_t kWorkersAt = 4 * kLineBytes;  // header and routes control, two lines each
 
-  size_t BackendsAt() const { return kWorkersAt + header().workers * sizeof(WorkerBlock); }
+  const RegionHeader& header() const { return *reinterpret_cast<const RegionHeader*>(base_); }
+  size_t BackendsAt() const { return kWorkersAt + workers_ * sizeof(WorkerBlock); }
+  // Of the backends' lines and all workers' rows. No overflow: both counts have 32 bits, a row has 64 bytes.
+  size_t RowBytes() const { return backends_ * sizeof(BackendLine) + size_t{workers_} * backends_ * sizeof(WorkerRow); }
   template <typename T>
   T* At(size_t offset) const { return reinterpret_cast<T*>(base_ + offset); }
 
   unsigned char* base_;
+  size_t mapped_bytes_;
+  uint32_t workers_ = 0;
+  uint32_t backends_ = 0;
 };
 
 }  // namespace edgeproxy

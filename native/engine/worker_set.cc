@@ -7,7 +7,7 @@
 namespace edgeproxy {
 
 WorkerSet::WorkerSet(RegionView region, int32_t max_connections)
-    : region_(region), max_connections_(max_connections), workers_(region.header().workers) {
+    : region_(region), max_connections_(max_connections), workers_(region.workers()) {
   live_.reserve(workers_.size());
   candidates_.reserve(workers_.size());
 }

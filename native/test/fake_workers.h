@@ -28,7 +28,7 @@ class ControlRegion {
     header.workers = workers;
     std::memcpy(static_cast<void*>(lines_.data()), &header, sizeof header);
   }
-  RegionView view() { return RegionView(lines_.data()); }
+  RegionView view() { return RegionView(lines_.data(), lines_.size() * kLineBytes); }
   std::atomic<int32_t>& active(uint32_t worker) { return view().worker(worker).active; }
 
  private:

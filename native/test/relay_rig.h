@@ -35,12 +35,12 @@ inline void ResetOnClose(const UniqueFd& fd) {
 class RelayRig : public RelayHost {
  public:
   explicit RelayRig(RelayOptions options = {})
-      : memory_(kRegionBytes / kLineBytes), region_(memory_.data()), requests_(kBatchCapacity), responses_(kBatchCapacity) {
+      : memory_(kRegionBytes / kLineBytes),
+        region_(HeaderOf(memory_.data()), kRegionBytes),
+        requests_(kBatchCapacity),
+        responses_(kBatchCapacity) {
     // As Node.js does: splice(2) has no MSG_NOSIGNAL.
     CHECK(::signal(SIGPIPE, SIG_IGN) != SIG_ERR);
-    auto& header = *reinterpret_cast<RegionHeader*>(memory_.data());
-    header.workers = 1;
-    header.backends = kBackends;
     relay_ = std::make_unique<Relay>(options, region_, 0, *this, requests_.data(), responses_.data());
     UniqueFd worker_end;
     CHECK_EQ(MakeChannel(primary_end, worker_end), 0);
@@ -124,6 +124,14 @@ class RelayRig : public RelayHost {
   UniqueFd primary_end;
 
  private:
+  // The view reads the capacities when it is made.
+  static void* HeaderOf(void* memory) {
+    auto& header = *static_cast<RegionHeader*>(memory);
+    header.workers = 1;
+    header.backends = kBackends;
+    return memory;
+  }
+
   struct alignas(kLineBytes) Line {
     char bytes[kLineBytes] = {};
   };

@@ -111,6 +111,23 @@ TEST(PassesAnAbortOn, "a reset of either side is a reset for the other") {
   }
 }
 
+TEST(DeliversLastWords, "a backend that answers, closes and resets the rest of an upload has its answer delivered") {
+  RelayRig rig;
+  const Backend backend;
+  rig.ports[0] = backend.port;
+  Pair pair{rig.Admit(), AcceptThrough(rig, backend)};
+  // Unread at the backend, so that its close is a reset; the rest meets that reset.
+  Send(pair.client, "unread");
+  rig.Settle();
+  Send(pair.client, "the rest");
+  Send(pair.upstream, "too large");
+  pair.upstream.Reset();
+  Expect(rig, pair.client, "too large(reset)");
+  rig.UntilAtRest();
+  CHECK_EQ(rig.row(0).bytes_to_clients, 9);
+  CHECK_EQ(rig.ended(EndReason::kBackendReset), 1);
+}
+
 TEST(MovesABulk, "a stream that needs many turns arrives whole, up and down, copied and spliced") {
   constexpr size_t kTotal = 64 << 20;
   const std::string chunk(1 << 20, 'x');
@@ -204,7 +221,7 @@ TEST(TriesAsOftenAsItMay, "as many tries as a request has room for do not overfl
 
 TEST(RejectsForEachReason, "a client without a backend is reset and counted by the host's reason, nonsense as no backend") {
   RelayRig rig;
-  const int32_t answers[] = {-1, -2, -3, -4, -5, -6, -7, -1000, INT32_MIN, INT32_MAX, int32_t{kBackends}};
+  const int32_t answers[] = {-1, -2, -3, -4, -5, -6, -1000, INT32_MIN, INT32_MAX, int32_t{kBackends}};
   for (const int32_t answer : answers) {
     rig.choose = [&](const RouteRequest&) { return answer; };
     const UniqueFd client = rig.Admit();

@@ -4,8 +4,6 @@ import { WORKER } from '../domain/shared/layout.js';
 
 /** What describes a living worker and means nothing once it is dead. Totals stay: its successor counts on from them. */
 const MOMENTARY = [
-  WORKER.IS_LIVE,
-  WORKER.PID,
   WORKER.BATCH_GENERATION,
   WORKER.SPLICE_PIPES,
   WORKER.PENDING_BYTES,

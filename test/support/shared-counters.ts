@@ -26,7 +26,7 @@ import {
 /** 64-bit totals of a worker, by their names in WORKER. */
 export type WorkerTotal = 'ACCEPTED' | 'BYTES_TO_CLIENTS' | 'BYTES_FROM_CLIENTS' | 'SPLICE_FALLBACKS';
 /** Words of a worker that rise and fall. */
-export type WorkerGauge = 'ACTIVE' | 'PID' | 'IS_LIVE' | 'SPLICE_PIPES' | 'PENDING_BYTES' | 'RELAYS_OPEN';
+export type WorkerGauge = 'ACTIVE' | 'SPLICE_PIPES' | 'PENDING_BYTES' | 'RELAYS_OPEN';
 export type BackendTotal = 'CONNECTIONS' | 'BYTES_TO_CLIENTS' | 'BYTES_FROM_CLIENTS';
 
 export class SharedCounters {
@@ -48,7 +48,7 @@ export class SharedCounters {
   }
 
   /** Sum over all workers. */
-  gauges(name: Exclude<WorkerGauge, 'PID' | 'IS_LIVE'>): number {
+  gauges(name: WorkerGauge): number {
     return this.#sum((worker) => this.gauge(worker, name));
   }
 

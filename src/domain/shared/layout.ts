@@ -52,7 +52,6 @@ export const REJECT_REASONS = [
   'no_backend',
   'connect_failed',
   'client_gone',
-  'max_connections',
   'no_descriptors',
   'shutdown',
 ] as const;
@@ -66,9 +65,6 @@ export type BackendError = (typeof BACKEND_ERRORS)[number];
 export const WORKER = {
   /** Connections assigned to this worker: the acceptor (handoff) or the worker (reuseport) adds, the worker subtracts. */
   ACTIVE: 0,
-  PID: 1,
-  /** 1 once the worker takes connections, 0 before and after. */
-  IS_LIVE: 2,
   /**
    * Sequence of changes to the pair (backend `active`, worker row `SHARE`): odd while this worker is between the two,
    * so that the primary can take a consistent sum after a crash (see ARCHITECTURE.md, "Giving back").
