@@ -1,34 +1,88 @@
-// Runs every test file under test/ (or the files and folders given) with node's runner, and fails where none ran:
-// `node --test` on a folder of TypeScript files runs nothing and exits 0 on Node 20.
+// Runs every test file under test/ (or the files and folders given) with node's runner, ends with its summary, and fails
+// where no test passed or a file has none: `node --test` on a folder of TypeScript files runs nothing and exits 0 on
+// Node 20, and it counts a file without tests as a test that passed.
+// TEST_REPORTER chooses what is shown meanwhile; the summary is read from a second report, which no choice changes.
 import { spawn } from 'node:child_process';
-import { readdirSync, statSync } from 'node:fs';
-import { join } from 'node:path';
+import { mkdtempSync, readFileSync, readdirSync, rmSync, statSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+
+/** Several times what it takes on two busy cores: each test has a limit of its own, this is for a runner that hangs. */
+const LIMIT_MS = 40 * 60_000;
+/** Between asking the runner to end its files and ending the runner. */
+const GRACE_MS = 10_000;
+const FIRST_OF_SUMMARY = '\n# tests ';
 
 const roots = process.argv.slice(2);
 const files = (roots.length > 0 ? roots : ['test']).flatMap(testFiles);
-if (files.length === 0) {
-  console.error('no test file found');
-  process.exit(1);
+if (files.length === 0) fail('no test file found');
+
+const directory = mkdtempSync(join(tmpdir(), 'edgeproxy-tests-'));
+const report = join(directory, 'report.tap');
+process.once('exit', () => rmSync(directory, { recursive: true, force: true }));
+
+const runner = spawn(process.execPath, runnerArguments(), { stdio: ['ignore', 'inherit', 'inherit'] });
+let unfinished = null;
+const limit = setTimeout(() => {
+  unfinished = runningFiles().join(', ');
+  endRunner();
+}, LIMIT_MS);
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, endRunner);
+
+runner.on('close', (code) => {
+  clearTimeout(limit);
+  const tap = textOf(report);
+  const summary = closingSummary(tap);
+  if (summary !== '') console.log(`\n${summary}`);
+  if (unfinished !== null) fail(`the tests did not end within ${LIMIT_MS / 60_000} minutes; still running: ${unfinished}`);
+  if (code !== 0) process.exit(code ?? 1);
+  if (!/^pass [1-9]/m.test(summary)) fail('the runner ended without a passed test');
+  const empty = files.filter((file) => isTestOfItsOwn(file, tap));
+  if (empty.length > 0) fail(`no test in ${empty.join(', ')}`);
+  process.exit(0);
+});
+
+function runnerArguments() {
+  const shown = [`--test-reporter=${process.env.TEST_REPORTER || 'spec'}`, '--test-reporter-destination=stdout'];
+  const kept = ['--test-reporter=tap', `--test-reporter-destination=${report}`];
+  // Two at a time: these tests start real servers and worker processes, and more would measure the machine.
+  return ['--import', 'tsx', '--test', '--test-concurrency=2', ...shown, ...kept, ...files];
 }
 
-const reporter = process.env.TEST_REPORTER ?? 'spec';
-// Two at a time: these tests start real servers and worker processes, and more would measure the machine.
-const args = ['--import', 'tsx', '--test', '--test-concurrency=2', `--test-reporter=${reporter}`, ...files];
-const runner = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'] });
+/** The counts at the end of the report; '' where the runner did not come to its end. */
+function closingSummary(tap) {
+  const start = tap.lastIndexOf(FIRST_OF_SUMMARY);
+  return start < 0 ? '' : tap.slice(start).replaceAll('\n# ', '\n').trim();
+}
 
-let tail = '';
-runner.stdout.on('data', (chunk) => {
-  process.stdout.write(chunk);
-  tail = (tail + chunk).slice(-4096);
-});
-runner.on('close', (code) => {
-  const passed = /^\S+ pass (\d+)$/m.exec(tail);
-  if (code === 0 && !(Number(passed?.[1]) > 0)) {
-    console.error('the runner ended without a passed test');
-    process.exit(1);
+/** Node reports a file by its name, absolute or as given, only where it found no test in it. */
+function isTestOfItsOwn(file, tap) {
+  return [file, resolve(file)].some((name) => tap.includes(`\n# Subtest: ${name}\n`));
+}
+
+/** Each file runs in a child process of the runner, as its last argument. */
+function runningFiles() {
+  const children = textOf(`/proc/${runner.pid}/task/${runner.pid}/children`).trim().split(' ');
+  return children.map((pid) => textOf(`/proc/${pid}/cmdline`).split('\0').at(-2) ?? '(ended)');
+}
+
+function textOf(path) {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch {
+    return '';
   }
-  process.exit(code ?? 1);
-});
+}
+
+function endRunner() {
+  runner.kill('SIGTERM');
+  setTimeout(() => runner.kill('SIGKILL'), GRACE_MS).unref();
+}
+
+function fail(reason) {
+  console.error(reason);
+  process.exit(1);
+}
 
 function testFiles(path) {
   if (!statSync(path).isDirectory()) return [path];
