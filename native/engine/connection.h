@@ -37,6 +37,7 @@ struct Connection {
   std::array<uint16_t, kMaxTries> tried_slots{};
   uint8_t tries = 0;
   Phase phase = Phase::kFree;
+  bool is_ack_delayed = false;  // on the backend's socket, until the first bytes have gone there
   bool is_client_watched = false;
   bool is_queued = false;  // for another turn
 

@@ -146,6 +146,7 @@ PumpOutcome Relay::PumpAndCount(Connection& connection, Side from) {
   if (delivered == 0) return outcome;
   connection.last_activity_ms = now_ms_;
   if (is_upload) {
+    if (connection.is_ack_delayed) StopDelayingAck(connection);
     counters_.CountFromClient(connection.slot, delivered);
   } else {
     counters_.CountToClient(connection.slot, delivered);
@@ -254,6 +255,7 @@ void Relay::Free(Connection& connection) {
   connection.client = Endpoint{};
   connection.backend = Endpoint{};
   connection.tries = 0;
+  connection.is_ack_delayed = false;
   connection.is_client_watched = false;
   connection.is_queued = false;
   slab_.Give(connection);

@@ -91,6 +91,7 @@ class Relay {
   void TakeResponse(Connection& connection, const RouteResponse& response);
   void Dial(Connection& connection, const RouteResponse& response);
   int StartConnect(Connection& connection, const RouteResponse& response);
+  static void StopDelayingAck(Connection& connection);
   void OnConnectEvent(Connection& connection, Side side, uint32_t events);
   void ConnectFailed(Connection& connection, int error);
 

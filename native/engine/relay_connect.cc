@@ -113,6 +113,7 @@ int Relay::StartConnect(Connection& connection, const RouteResponse& response) {
   if (HasBytesInHand(client)) {
     connection.client.is_readable = true;
     SetTcpOption(backend.get(), TCP_QUICKACK, 0);
+    connection.is_ack_delayed = true;
   }
   if (::connect(backend.get(), reinterpret_cast<sockaddr*>(&to), length) == -1 && errno != EINPROGRESS) return errno;
   if (!connection.is_client_watched) {
@@ -121,6 +122,13 @@ int Relay::StartConnect(Connection& connection, const RouteResponse& response) {
     connection.is_client_watched = true;
   }
   return Watch(backend.get(), TokenOf(connection, Side::kBackend), kEndpointEvents);
+}
+
+// The first bytes have carried the ACK. From here on a delay would hold up a backend that writes its answer in two pieces
+// with Nagle's algorithm on: 40 ms for the second one.
+void Relay::StopDelayingAck(Connection& connection) {
+  connection.is_ack_delayed = false;
+  SetTcpOption(connection.backend.fd.get(), TCP_QUICKACK, 1);
 }
 
 void Relay::OnConnectEvent(Connection& connection, Side side, uint32_t events) {
