@@ -1,6 +1,8 @@
 // The relay from admission to end, with real sockets on both sides and a host that decides as the test says.
 #include "relay.h"
 
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <sys/mman.h>
 
 #include <algorithm>
@@ -138,6 +140,8 @@ TEST(DelaysNoSecondPiece, "a backend that writes its first answer in two pieces 
     // In hand when the backend is dialled.
     Send(client, "question");
     const UniqueFd upstream = AcceptThrough(rig, backend);
+    const int off = 0;
+    CHECK_EQ(::setsockopt(upstream.get(), IPPROTO_TCP, TCP_NODELAY, &off, sizeof off), 0);
     Expect(rig, upstream, "question");
     const int64_t begin_ms = NowMs();
     Send(upstream, "head");
