@@ -116,14 +116,10 @@ ListenerSet::Verdict ListenerSet::AcceptFrom(const Listener& listener, uint32_t&
 }
 
 ListenerSet::Verdict ListenerSet::Judge(int error) {
+  if (IsOutOfResources(error)) return Verdict::kPause;
   switch (error) {
     case EAGAIN:
       return Verdict::kDrained;
-    case EMFILE:
-    case ENFILE:
-    case ENOBUFS:
-    case ENOMEM:
-      return Verdict::kPause;
     // The listener itself is of no use (shut down, or never one): it would stay readable for ever.
     case EBADF:
     case EINVAL:

@@ -14,6 +14,7 @@
 #include "direction.h"
 #include "pipe_pool.h"
 #include "shared_counters.h"
+#include "system_error.h"
 #include "timer_wheel.h"
 
 namespace edgeproxy {

@@ -13,10 +13,6 @@ constexpr int kAcceptsPerEvent = 64;
 constexpr int kMessagesPerEvent = 8;
 // Out of descriptors or memory: others will close theirs before asking again makes sense.
 constexpr uint64_t kAcceptPauseMs = 20;
-
-bool IsOutOfResources(int error) {
-  return error == EMFILE || error == ENFILE || error == ENOBUFS || error == ENOMEM;
-}
 }  // namespace
 
 void Relay::ReadChannel() {

@@ -90,7 +90,8 @@ void Relay::Dial(Connection& connection, const RouteResponse& response) {
   if (connection.tries == 0) connection.started_ms = now_ms_;
 
   const int error = StartConnect(connection, response);
-  if (error == EMFILE || error == ENFILE) return Reject(connection, RejectReason::kNoDescriptors);
+  // Our lack, not the backend's failure; ENOSPC is epoll's limit of watches.
+  if (IsOutOfResources(error) || error == ENOSPC) return Reject(connection, RejectReason::kNoDescriptors);
   if (error != 0) return ConnectFailed(connection, error);
   if (options_.connect_timeout_ms != 0) wheel_.Schedule(connection.timer, Deadline(connection));
 }

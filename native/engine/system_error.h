@@ -13,4 +13,9 @@ struct SystemError {
   bool is_set() const { return code != 0; }
 };
 
+// The process or the system has no descriptor or memory left; others will give some back.
+inline bool IsOutOfResources(int error) {
+  return error == EMFILE || error == ENFILE || error == ENOBUFS || error == ENOMEM;
+}
+
 }  // namespace edgeproxy

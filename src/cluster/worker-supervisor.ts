@@ -144,11 +144,15 @@ export class WorkerSupervisor {
 
   #startProcess(place: Place): WorkerProcess {
     const { native, settingsOf, regionFd, logger } = this.#options;
-    return new WorkerProcess(native, settingsOf(place.index), regionFd, {
-      onReady: () => this.#onReady(place),
+    const process = new WorkerProcess(native, settingsOf(place.index), regionFd, {
+      // A word from one that is already dead is not its successor's.
+      onReady: () => {
+        if (place.process === process) this.#onReady(place);
+      },
       onCrash: (message, stack) => logger.error({ worker: place.index, stack }, `worker failed: ${message}`),
       onExit: (exit) => void this.#onExit(place, exit),
     });
+    return process;
   }
 
   #onReady(place: Place): void {
