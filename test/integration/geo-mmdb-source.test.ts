@@ -1,8 +1,11 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import {
+  closeSync,
+  constants,
   mkdirSync,
   mkdtempSync,
+  openSync,
   renameSync,
   rmSync,
   symlinkSync,
@@ -10,6 +13,7 @@ import {
   utimesSync,
   writeFileSync,
 } from 'node:fs';
+import { open as openFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, it } from 'node:test';
@@ -23,6 +27,7 @@ import { FakeRegionMaker, lookUp } from '../support/geo-regions.js';
 
 /** A regular file whose size is 4096 and whose content is shorter: as if cut short while it was read. */
 const SHRINKING_FILE = '/sys/devices/system/cpu/online';
+const LIBUV_THREADS = Number(process.env['UV_THREADPOOL_SIZE'] ?? 4);
 
 describe('MmdbGeoSource', () => {
   let folder: string;
@@ -262,7 +267,38 @@ describe('MmdbGeoSource', () => {
     await assert.rejects(source.loadIfChanged(), { code: 'EP_GEO_LOAD', message: /has been closed/ });
     assert.equal(maker.openFds.size, 0);
   });
+
+  it('closes in bounded time while the file system does not answer', { timeout: 20_000 }, async () => {
+    replace(countryOfOneEight('US'));
+    const source = open();
+    const unblock = blockFileSystem(folder);
+    try {
+      const loading = source.loadIfChanged().catch((error: unknown) => error);
+      await new Promise((resolve) => setImmediate(resolve));
+      await source.close();
+      assert.equal(await Promise.race([loading, Promise.resolve('not answered')]), 'not answered');
+      await unblock();
+      assert.match(String(await loading), /EdgeproxyError: .* closed/);
+    } finally {
+      await unblock();
+    }
+  });
 });
+
+/** Keeps every thread of libuv's pool in open(2), by pipes that have no writer: as a dead file server would. */
+function blockFileSystem(folder: string): () => Promise<void> {
+  const pipe = join(folder, 'pipe');
+  execFileSync('mkfifo', [pipe]);
+  let isBlocked = true;
+  const readers = Array.from({ length: LIBUV_THREADS }, () => openFile(pipe));
+  return async () => {
+    if (!isBlocked) return;
+    isBlocked = false;
+    const writer = openSync(pipe, constants.O_RDWR);
+    for (const reader of await Promise.all(readers)) await reader.close();
+    closeSync(writer);
+  };
+}
 
 async function countryIn(source: MmdbGeoSource): Promise<string> {
   const region = await source.loadIfChanged();

@@ -1,14 +1,17 @@
 import { stat } from 'node:fs/promises';
-import { Piscina } from 'piscina';
 import type { GeoRegion, GeoSource } from '../../../application/ports/geo-source.js';
 import { EdgeproxyError } from '../../../domain/edgeproxy-error.js';
+import { settledWithin } from '../settled-within.js';
 import { threadFile } from '../thread-file.js';
+import { ThreadPool } from '../thread-pool.js';
 import { fileIdentity, type FileIdentity } from './file-identity.js';
 import type { CompiledGeo, GeoCompileResult, GeoCompileTask } from './geo-compile.worker.js';
 import { geoError, messageOf } from './geo-error.js';
 import { DEFAULT_GEO_LIMITS, type GeoLimits } from './geo-limits.js';
 import { unreadable } from './mmdb-file.js';
 import { makeGeoRegion, type RegionMaker } from './region-factory.js';
+
+const CLOSE_TIMEOUT_MS = 1000;
 
 /**
  * A MaxMind DB file. Whether it has changed is seen by stat alone; reading and compiling happen on a thread with bounded
@@ -18,7 +21,7 @@ export class MmdbGeoSource implements GeoSource {
   readonly #path: string;
   readonly #maker: RegionMaker;
   readonly #limits: GeoLimits;
-  readonly #pool: Piscina<GeoCompileTask, GeoCompileResult>;
+  readonly #pool: ThreadPool<GeoCompileTask, GeoCompileResult>;
   #lastTurn: Promise<unknown> = Promise.resolve();
   #isClosed = false;
   /** State of the file at the last attempt, or the code of the error where there was none. */
@@ -30,12 +33,11 @@ export class MmdbGeoSource implements GeoSource {
     this.#path = path;
     this.#maker = maker;
     this.#limits = limits;
-    this.#pool = new Piscina({
+    this.#pool = new ThreadPool({
       filename: threadFile(import.meta.url, 'geo-compile.worker'),
       name: 'compileGeo',
-      minThreads: 0,
-      maxThreads: 1,
-      resourceLimits: { maxOldGenerationSizeMb: limits.maxHeapMb },
+      isKept: false,
+      maxHeapMb: limits.maxHeapMb,
     });
   }
 
@@ -49,10 +51,11 @@ export class MmdbGeoSource implements GeoSource {
     return turn;
   }
 
+  /** Waits for the load under way, but not for long: a disk or file server may never answer. */
   async close(): Promise<void> {
     this.#isClosed = true;
-    await this.#pool.destroy();
-    await this.#lastTurn;
+    await this.#pool.close();
+    await settledWithin(this.#lastTurn, CLOSE_TIMEOUT_MS);
   }
 
   async #load(): Promise<GeoRegion | null> {

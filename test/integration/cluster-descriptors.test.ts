@@ -1,0 +1,119 @@
+/** A primary or a worker that can open nothing more for a while: nobody ends for it but who cannot do its work any more. */
+import assert from 'node:assert/strict';
+import { readdirSync, renameSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, it } from 'node:test';
+import { banner } from '../support/backend-behaviours.js';
+import { treeOf, writeMmdb } from '../support/geo-mmdb-writer.js';
+import { connectPeer } from '../support/peer.js';
+import { isRunning } from '../support/process-facts.js';
+import { setFileLimit } from '../support/process-limits.js';
+import { startProxy } from '../support/proxy-process.js';
+import type { ProxyOptions, ProxyProcess } from '../support/proxy-process.js';
+import { changeBackends } from '../support/routing-edits.js';
+import { scratchDirectory, type Owner } from '../support/scratch-directory.js';
+import { startBackend } from '../support/tcp-backend.js';
+
+const TIME_LIMIT = { timeout: 90_000 };
+const NEVER_SECS = '600';
+const PLENTY = 1000;
+const ROUTES = 'routing table in force';
+const GEO = 'geo database in force';
+/** Descriptors that are left: every step of a thread's start is where the last one may be missing. */
+const DESCRIPTORS_LEFT = [0, 1, 2, 3, 4, 5, 6, 8];
+
+interface World {
+  readonly proxy: ProxyProcess;
+  /** Replaces the geo database by one that knows so many networks, which is what the log tells them apart by. */
+  readonly replaceGeo: (networks: number) => void;
+}
+
+async function startWorld(owner: Owner, options: ProxyOptions = {}): Promise<World> {
+  const directory = await scratchDirectory(owner);
+  const path = join(directory, 'geo.mmdb');
+  const replaceGeo = (networks: number): void => {
+    const known = Array.from({ length: networks }, (_, index) => ({ network: `${index + 1}.0.0.0/8`, data: 0 }));
+    writeFileSync(`${path}.new`, writeMmdb({ nodes: treeOf(known, 6), data: [{ country: { iso_code: 'BR' } }] }));
+    renameSync(`${path}.new`, path);
+  };
+  replaceGeo(1);
+  const ids = ['one-', 'two-'];
+  const backends = await Promise.all(
+    ids.map(async (id) => ({ id, port: (await startBackend(owner, banner(id))).port })),
+  );
+  const env = {
+    EDGEPROXY_GEOIP_PATH: path,
+    EDGEPROXY_DB_RELOAD_SECS: NEVER_SECS,
+    EDGEPROXY_BINDING_TTL_SECS: '0',
+    ...options.env,
+  };
+  return { proxy: await startProxy(owner, { backends, ...options, env }), replaceGeo };
+}
+
+function choose(proxy: ProxyProcess, chosen: string): void {
+  const other = chosen === 'one-' ? 'two-' : 'one-';
+  changeBackends(proxy.databasePath, { [chosen]: { healthy: 1 }, [other]: { healthy: 0 } });
+}
+
+async function nameFor(owner: Owner, proxy: ProxyProcess): Promise<string> {
+  const peer = await connectPeer(owner, proxy);
+  const name = String(await peer.read('one-'.length));
+  peer.close();
+  return name;
+}
+
+/** So that exactly so many more can be opened: the limit is one on their numbers. */
+function leaveDescriptors(pid: number, count: number): void {
+  const open = new Set(readdirSync(`/proc/${pid}/fd`).map(Number));
+  let limit = 0;
+  for (let gaps = 0; open.has(limit) || gaps++ < count; limit++);
+  setFileLimit(pid, limit);
+}
+
+/** SIGHUP; resolves with what has become of the named source: in force, or the code of the failure. */
+async function reload(proxy: ProxyProcess): Promise<{ routes: unknown; geo: unknown }> {
+  const outcome = (name: string, success: string) =>
+    proxy.log.next(({ msg }) => msg === success || String(msg).startsWith(`the ${name} cannot be read`));
+  const outcomes = Promise.all([outcome('routing database', ROUTES), outcome('geo database', GEO)]);
+  proxy.signal('SIGHUP');
+  const [routes, geo] = await outcomes;
+  return { routes: routes['code'] ?? routes['msg'], geo: geo['code'] ?? geo['geo'] };
+}
+
+describe('a primary without descriptors', TIME_LIMIT, () => {
+  for (const left of DESCRIPTORS_LEFT) {
+    it(`that is asked to reload with ${left} left keeps what is in force, and reloads when it has more`, async (t) => {
+      const { proxy, replaceGeo } = await startWorld(t);
+      choose(proxy, 'one-');
+      replaceGeo(2);
+      leaveDescriptors(proxy.pid, left);
+      const { routes, geo } = await reload(proxy);
+      t.diagnostic(`routes: ${String(routes)}, geo: ${String(geo)}`);
+      if (left === 0) assert.match(`${String(routes)} ${String(geo)}`, /^EP_DB_\w+ EP_GEO_LOAD$/);
+      assert.ok(isRunning(proxy.pid));
+
+      setFileLimit(proxy.pid, PLENTY);
+      choose(proxy, 'two-');
+      replaceGeo(3);
+      const after = await reload(proxy);
+      assert.equal(after.routes, ROUTES);
+      assert.match(String(after.geo), /, 3 networks$/);
+      assert.equal(await nameFor(t, proxy), 'two-');
+      assert.deepEqual(await proxy.stop(), { code: 0, signal: null });
+    });
+  }
+
+  it('whose thread has been at work before keeps what is in force, and reloads when it has more', async (t) => {
+    const { proxy, replaceGeo } = await startWorld(t);
+    choose(proxy, 'one-');
+    replaceGeo(2);
+    await reload(proxy);
+    choose(proxy, 'two-');
+    replaceGeo(3);
+    leaveDescriptors(proxy.pid, 0);
+    assert.match(Object.values(await reload(proxy)).join(' '), /^EP_DB_\w+ EP_GEO_LOAD$/);
+    setFileLimit(proxy.pid, PLENTY);
+    assert.match(Object.values(await reload(proxy)).join(' '), new RegExp(`^${ROUTES} .*, 3 networks$`));
+    assert.equal(await nameFor(t, proxy), 'two-');
+  });
+});
