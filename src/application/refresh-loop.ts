@@ -13,6 +13,8 @@ export interface RefreshLoopOptions<T> {
   readonly read: () => Promise<T | null>;
   /** Takes the new state into force. */
   readonly apply: (state: T) => void | Promise<void>;
+  /** Lets go of a state that came after stop() and is not applied: one that holds something open. */
+  readonly discard?: (state: T) => void;
   readonly logger: Logger;
   /** Runs `action` once after `delayMs`; returns what calls it off. */
   readonly schedule: (action: () => void, delayMs: number) => () => void;
@@ -40,8 +42,7 @@ export class RefreshLoop<T> {
    * moment). Refreshing goes on from there.
    */
   async start(): Promise<void> {
-    const state = await this.#readFirst();
-    if (state !== null) await this.#options.apply(state);
+    await this.#take(await this.#readFirst());
     this.#scheduleNext();
   }
 
@@ -69,11 +70,17 @@ export class RefreshLoop<T> {
       try {
         return await read();
       } catch (error) {
-        if (tries === FIRST_TRIES || !(error instanceof EdgeproxyError && error.isRetryable)) throw error;
+        if (this.#isStopped || tries === FIRST_TRIES || !(error instanceof EdgeproxyError && error.isRetryable)) throw error;
         logger.warn({ code: error.code, tries }, `the ${name} cannot be read yet: ${error.message}`);
         await new Promise<void>((resolve) => schedule(resolve, FIRST_RETRY_MS));
       }
     }
+  }
+
+  async #take(state: T | null): Promise<void> {
+    if (state === null) return;
+    if (this.#isStopped) this.#options.discard?.(state);
+    else await this.#options.apply(state);
   }
 
   #scheduleNext(): void {
@@ -89,10 +96,9 @@ export class RefreshLoop<T> {
   }
 
   async #readOnce(): Promise<void> {
-    const { name, logger, read, apply } = this.#options;
+    const { name, logger, read } = this.#options;
     try {
-      const state = await read();
-      if (state !== null && !this.#isStopped) await apply(state);
+      await this.#take(await read());
       // A source rejects for as long as it cannot be read, so "nothing changed" is good news too.
       if (this.#lastFailure === '') return;
       this.#lastFailure = '';

@@ -224,6 +224,45 @@ describe('RefreshLoop', () => {
     assert.equal(fake.action, null);
   });
 
+  it('discards what is read too late, and applies nothing where it is stopped before the first state', async () => {
+    const waiting: ((state: string | null) => void)[] = [];
+    const discarded: string[] = [];
+    const options = {
+      name: 'source',
+      intervalMs: INTERVAL_MS,
+      read: () => new Promise<string | null>((resolve) => waiting.push(resolve)),
+      apply: (state: string) => void applied.push(state),
+      discard: (state: string) => void discarded.push(state),
+      logger,
+      schedule: fake.schedule,
+    };
+    loop = new RefreshLoop(options);
+    const started = loop.start();
+    loop.stop();
+    waiting.shift()?.('first');
+    await started;
+    assert.deepEqual([applied, discarded, fake.action], [[], ['first'], null]);
+
+    loop = new RefreshLoop(options);
+    const startedToo = loop.start();
+    waiting.shift()?.('second');
+    await startedToo;
+    const refreshed = loop.refreshNow();
+    loop.stop();
+    waiting.shift()?.('third');
+    await refreshed;
+    assert.deepEqual([applied, discarded, fake.action], [['second'], ['first', 'third'], null]);
+  });
+
+  it('does not try the first read again after stop()', async () => {
+    const locked = new EdgeproxyError('EP_DB_LOCKED', 'It is locked.', { source: 'internal', isRetryable: true });
+    answers = [locked, 'first'];
+    const failed = assert.rejects(loop.start(), locked);
+    loop.stop();
+    await failed;
+    assert.deepEqual([applied, reads, fake.action], [[], 1, null]);
+  });
+
   it('reads nothing when asked to after stop()', async () => {
     answers = ['first', 'second'];
     await loop.start();
