@@ -62,6 +62,11 @@ Napi::Value CloseFd(const Napi::CallbackInfo& info) {
   return Done(env, ::close(fd) == -1 ? SystemError::Last("close") : SystemError{});
 }
 
+Napi::Value ReleaseUnusedRegionsBinding(const Napi::CallbackInfo& info) {
+  ReleaseUnusedRegions();
+  return info.Env().Undefined();
+}
+
 Napi::Value RaiseFileLimitBinding(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
   FileLimit limit;
@@ -163,6 +168,7 @@ void RegisterRegion(Napi::Env env, Napi::Object exports) {
   Export<CreateRegion>(env, exports, "createRegion");
   Export<MapRegion>(env, exports, "mapRegion");
   Export<CloseFd>(env, exports, "closeFd");
+  Export<ReleaseUnusedRegionsBinding>(env, exports, "releaseUnusedRegions");
   Export<RaiseFileLimitBinding>(env, exports, "raiseFileLimit");
   Export<DieWithParentBinding>(env, exports, "dieWithParent");
   Export<ListenBinding>(env, exports, "listen");

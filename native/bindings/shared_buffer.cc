@@ -41,6 +41,8 @@ SharedBytes GetSharedBytes(Napi::Value value) {
   return {store->Data(), store->ByteLength(), store};
 }
 
+void ReleaseUnusedRegions() { v8::Isolate::GetCurrent()->LowMemoryNotification(); }
+
 Napi::Value WrapSharedRegion(Napi::Env env, SharedRegion region) {
   const size_t length = region.length();
   std::shared_ptr<v8::BackingStore> store =

@@ -24,4 +24,8 @@ SharedBytes GetSharedBytes(Napi::Value value);
 // A SharedArrayBuffer over the mapping, which is unmapped with the last reference to it.
 Napi::Value WrapSharedRegion(Napi::Env env, SharedRegion region);
 
+// Unmaps the regions that JavaScript has let go of. V8 does not count a region's pages as its own, so in a process that
+// allocates next to nothing it might never collect their buffers. A full collection: some milliseconds, for rare use.
+void ReleaseUnusedRegions();
+
 }  // namespace edgeproxy

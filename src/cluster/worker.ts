@@ -48,6 +48,7 @@ function startRelay(): NativeRelay {
     bindingTtlSecs: settings.bindingTtlSecs,
     seeds: randomSeeds(),
   });
+  let hasGeo = false;
   return new native.Relay({
     ...settings,
     region: buffer,
@@ -58,7 +59,11 @@ function startRelay(): NativeRelay {
     clock,
     onBatch: (count) => batch.route(count),
     onRegion: (kind, geo) => {
-      if (kind === NATIVE_REGION_KIND.GEO) batch.useCountries(new GeoTable(geo));
+      if (kind !== NATIVE_REGION_KIND.GEO) return;
+      batch.useCountries(new GeoTable(geo));
+      // Once nothing on the stack holds the one before.
+      if (hasGeo) setImmediate(() => native.releaseUnusedRegions());
+      hasGeo = true;
     },
   });
 }

@@ -120,6 +120,8 @@ export interface NativeAddon {
   /** Maps a whole memfd; the descriptor stays the caller's. */
   mapRegion(fd: number): SharedArrayBuffer;
   closeFd(fd: number): void;
+  /** Unmaps the regions whose buffers nobody holds any more; a full garbage collection, some milliseconds. */
+  releaseUnusedRegions(): void;
   /** Raises RLIMIT_NOFILE to its hard limit. */
   raiseFileLimit(): { readonly soft: number; readonly hard: number };
   /** This process gets SIGKILL when its parent dies; throws where the parent is no longer `parentPid`. */
