@@ -99,3 +99,12 @@ test('the limit of descriptors is raised to the hard one', () => {
 test('a process whose parent is another one than it believes is told so', () => {
   assert.throws(() => native.dieWithParent(2 ** 30), { code: 'EP_SYSCALL', errnoCode: 'ESRCH', syscall: 'getppid' });
 });
+
+test('a region that nobody holds is unmapped when asked for, without waiting for the collector', async () => {
+  (() => native.closeFd(native.createRegion('edge-dropped', 1 << 20).fd))();
+  assert.equal(mappings('edge-dropped'), 1);
+  // The last frame's references are gone in the next turn.
+  await new Promise((resolve) => setImmediate(resolve));
+  native.releaseUnusedRegions();
+  assert.equal(mappings('edge-dropped'), 0);
+});
