@@ -1,4 +1,4 @@
-/** npm puts a shell before what it runs, which keeps signals for itself: scripts must take its place. */
+/** npm puts a shell before what it runs, which keeps signals for itself: the script must take its place. */
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -12,28 +12,26 @@ import { scratchDirectory } from '../support/scratch-directory.js';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 
-for (const script of ['start', 'demo']) {
-  it(`npm run ${script} hands SIGTERM to the proxy, which drains`, async (test) => {
-    const directory = await scratchDirectory(test);
-    const settings = {
-      EDGEPROXY_LISTEN_ADDR: '127.0.0.1:0',
-      EDGEPROXY_DB_PATH: join(directory, 'routing.db'),
-      EDGEPROXY_WORKERS: '1',
-      EDGEPROXY_LOG_FORMAT: 'json',
-    };
-    const npm = spawn('npm', ['run', '--silent', script], {
-      cwd: ROOT,
-      env: { ...process.env, ...settings },
-      stdio: ['ignore', 'pipe', 'ignore'],
-    });
-    const log = new LogLines(npm.stdout);
-    const ended = once(npm, 'exit');
-    const { pid } = await log.waitFor(({ msg }) => msg === 'edgeproxy is ready');
-    killAtExit(Number(pid));
-    npm.kill('SIGTERM');
-    const last = await log.waitFor(({ msg }) => msg === 'edgeproxy has ended');
-    assert.equal(last['pid'], pid);
-    assert.deepEqual(await within('npm ends', ended), [0, null]);
-    forget(Number(pid));
+it('npm start hands SIGTERM to the proxy, which drains', async (test) => {
+  const directory = await scratchDirectory(test);
+  const settings = {
+    EDGEPROXY_LISTEN_ADDR: '127.0.0.1:0',
+    EDGEPROXY_DB_PATH: join(directory, 'routing.db'),
+    EDGEPROXY_WORKERS: '1',
+    EDGEPROXY_LOG_FORMAT: 'json',
+  };
+  const npm = spawn('npm', ['start', '--silent'], {
+    cwd: ROOT,
+    env: { ...process.env, ...settings },
+    stdio: ['ignore', 'pipe', 'ignore'],
   });
-}
+  const log = new LogLines(npm.stdout);
+  const ended = once(npm, 'exit');
+  const { pid } = await log.waitFor(({ msg }) => msg === 'edgeproxy is ready');
+  killAtExit(Number(pid));
+  npm.kill('SIGTERM');
+  const last = await log.waitFor(({ msg }) => msg === 'edgeproxy has ended');
+  assert.equal(last['pid'], pid);
+  assert.deepEqual(await within('npm ends', ended), [0, null]);
+  forget(Number(pid));
+});
