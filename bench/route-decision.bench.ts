@@ -2,7 +2,10 @@
  * The price of one routing decision: geo look-up in the embedded database, affinity, scores, reservation, binding. Whole batches of 256
  * are timed, as the relay calls it. Every client is new: its binding is looked up in vain and made.
  *
- * By hand: npx tsx route-decision.bench.ts        for the bench: … --json
+ * One case per process, as a worker has one RouteBatch: a second one in the same process costs both their speed (see
+ * src/domain/routing/route-scan.ts).
+ *
+ * By hand: npx tsx route-decision.bench.ts 0|1|2        for the bench: … --json
  */
 import { bench, run } from 'mitata';
 import { EmbeddedGeoSource } from '../src/adapters/outbound/geo/embedded-geo-source.js';
@@ -142,7 +145,9 @@ async function main(): Promise<void> {
     ['1,000 backends', backends(1_000, PLACES)],
     ['1,000 backends in one country', backends(1_000, [['sa', 'BR']])],
   ];
-  for (const [name, listed] of cases) bench(name, decider(listed, geo, clients));
+  const [name, listed] = cases[Number(process.argv[2])] ?? [];
+  if (name === undefined || listed === undefined) throw new Error(`expected a case from 0 to ${cases.length - 1}`);
+  bench(name, decider(listed, geo, clients));
   const isForBench = process.argv.includes('--json');
   const { benchmarks } = await run({ format: isForBench ? 'quiet' : 'mitata' });
   const decisions = benchmarks.map(({ alias, runs }): Decision => {

@@ -1,4 +1,4 @@
-/** The micro-benchmark of the routing decision, in a process of its own. */
+/** The micro-benchmark of the routing decision, each case in a process of its own. */
 import { execFile } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
@@ -7,6 +7,7 @@ import type { StandaloneWork } from '../model.js';
 
 const SCRIPT = fileURLToPath(new URL('../../route-decision.bench.ts', import.meta.url));
 const TIMEOUT_MS = 60_000;
+const CASES = ['0', '1', '2'];
 
 export const routeDecision: StandaloneWork = {
   name: 'route',
@@ -17,9 +18,12 @@ export const routeDecision: StandaloneWork = {
   ],
   runAlone: async () => {
     // The same loader as this process has.
-    const args = [...process.execArgv, SCRIPT, '--json'];
-    const { stdout } = await promisify(execFile)(process.execPath, args, { timeout: TIMEOUT_MS });
-    const decisions = JSON.parse(stdout) as Decision[];
+    const decisions: Decision[] = [];
+    for (const each of CASES) {
+      const args = [...process.execArgv, SCRIPT, each, '--json'];
+      const { stdout } = await promisify(execFile)(process.execPath, args, { timeout: TIMEOUT_MS });
+      decisions.push(...(JSON.parse(stdout) as Decision[]));
+    }
     return new Map(
       decisions.map(({ name, p50Us, averageUs }) => {
         const figures = { decisionUs: p50Us, averageUs };
