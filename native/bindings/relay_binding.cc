@@ -1,6 +1,7 @@
 #include "relay_binding.h"
 
 #include <algorithm>
+#include <string>
 #include <utility>
 
 #include "exports.h"
@@ -144,10 +145,21 @@ void RelayBinding::OnRegion(uint32_t kind, UniqueFd fd) {
   const Napi::Env env = Env();
   const Napi::HandleScope scope(env);
   SharedRegion region;
-  if (SharedRegion::Map(fd.get(), region).is_set()) return;
+  const SystemError failure = SharedRegion::Map(fd.get(), region);
+  if (failure.is_set()) return OnLost(failure);
   const Napi::Value buffer = WrapSharedRegion(env, std::move(region));
   on_region_.MakeCallback(env.Global(), {Napi::Number::New(env, kind), buffer}, *async_context_);
   if (env.IsExceptionPending()) napi_fatal_exception(env, env.GetAndClearPendingException().Value());
+}
+
+// An uncaught exception: the process ends, or hears of it where it has taken care of those.
+void RelayBinding::OnLost(const SystemError& reason) {
+  const Napi::Env env = Env();
+  const Napi::HandleScope scope(env);
+  const Napi::Error error = MakeNativeError(env, reason);
+  const std::string message = "what the primary has sent cannot be taken: " + error.Message();
+  error.Set("message", Napi::String::New(env, message));
+  napi_fatal_exception(env, error.Value());
 }
 
 Napi::Value RelayBinding::Drain(const Napi::CallbackInfo& info) {

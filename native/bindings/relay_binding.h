@@ -28,6 +28,7 @@ class RelayBinding : public Napi::ObjectWrap<RelayBinding>, private RelayHost {
 
   void OnBatch(uint32_t count, uint32_t now_secs) override;
   void OnRegion(uint32_t kind, UniqueFd fd) override;
+  void OnLost(const SystemError& reason) override;
 
   bool ReadOptions(Napi::Env env, Napi::Object options, RelayOptions& relay_options, uint32_t& worker);
   bool Start(Napi::Env env, const RelayOptions& options, uint32_t worker, UniqueFd channel);

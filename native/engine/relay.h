@@ -26,6 +26,8 @@ class RelayHost {
   // `count` requests are filled in; must fill in as many responses. Called once per batch.
   virtual void OnBatch(uint32_t count, uint32_t now_secs) = 0;
   virtual void OnRegion(uint32_t kind, UniqueFd fd) = 0;
+  // What the primary has sent is lost, and it will not be sent again: only a successor gets everything anew.
+  virtual void OnLost(const SystemError& reason) = 0;
 };
 
 struct RelayOptions {
@@ -78,6 +80,7 @@ class Relay {
   // Clients (relay_admission.cc)
   void ReadChannel();
   void TakeMessage(Message& message);
+  void TakeOne(Message& message);
   void AddListener(uint32_t id, UniqueFd fd);
   void CloseListener(uint32_t id);
   void EmptyAndClose(uint32_t position);

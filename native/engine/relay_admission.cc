@@ -47,10 +47,8 @@ void Relay::TakeMessage(Message& message) {
       }
       return;
     case MessageKind::kRegion:
-      if (message.count == 1) host_.OnRegion(message.argument, std::move(message.sockets[0].fd));
-      return;
     case MessageKind::kListener:
-      if (message.count == 1) AddListener(message.argument, std::move(message.sockets[0].fd));
+      if (message.count == 1) TakeOne(message);
       return;
     case MessageKind::kCloseListener:
       CloseListener(message.argument);
@@ -58,9 +56,17 @@ void Relay::TakeMessage(Message& message) {
   }
 }
 
+void Relay::TakeOne(Message& message) {
+  UniqueFd fd = std::move(message.sockets[0].fd);
+  if (!fd.is_open()) return host_.OnLost({EMFILE, "recvmsg"});
+  if (message.kind == MessageKind::kRegion) return host_.OnRegion(message.argument, std::move(fd));
+  AddListener(message.argument, std::move(fd));
+}
+
 void Relay::AddListener(uint32_t id, UniqueFd fd) {
   const auto position = static_cast<uint32_t>(listeners_.size());
-  if (Watch(fd.get(), kSpecialToken | position, is_listening_ ? uint32_t{EPOLLIN} : 0) != 0) return;
+  const int error = Watch(fd.get(), kSpecialToken | position, is_listening_ ? uint32_t{EPOLLIN} : 0);
+  if (error != 0) return host_.OnLost({error, "epoll_ctl"});
   listeners_.push_back(Listener{id, std::move(fd)});
   if (is_draining_) EmptyAndClose(position);
 }

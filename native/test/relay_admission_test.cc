@@ -26,6 +26,15 @@ void WithDescriptorsLeft(uint32_t free_descriptors, Body body) {
   CHECK_EQ(::setrlimit(RLIMIT_NOFILE, &before), 0);
 }
 
+void SendOne(RelayRig& rig, MessageKind kind, uint32_t argument, UniqueFd fd) {
+  Message message;
+  message.kind = kind;
+  message.argument = argument;
+  message.count = 1;
+  message.sockets[0].fd = std::move(fd);
+  CHECK_EQ(SendMessage(rig.primary_end.get(), message), 0);
+}
+
 struct Listener {
   uint16_t port = 0;
   UniqueFd fd = ListenOnLoopback(port);
@@ -33,12 +42,7 @@ struct Listener {
 
 // As sendListener does: the relay gets a duplicate.
 void SendListener(RelayRig& rig, const Listener& listener, uint32_t id) {
-  Message message;
-  message.kind = MessageKind::kListener;
-  message.argument = id;
-  message.count = 1;
-  message.sockets[0].fd.Reset(::dup(listener.fd.get()));
-  CHECK_EQ(SendMessage(rig.primary_end.get(), message), 0);
+  SendOne(rig, MessageKind::kListener, id, UniqueFd(::dup(listener.fd.get())));
 }
 
 void SendCloseListener(RelayRig& rig, uint32_t id) {
@@ -187,6 +191,25 @@ TEST(CountsWhatIsLost, "clients that are lost on their way for want of descripto
   for (const UniqueFd& client : clients) ResetOnClose(client);
   clients.clear();
   rig.UntilAtRest();
+}
+
+TEST(TellsWhatIsLost, "a listener or a region that finds no descriptor on its way, or cannot be watched, is told of as lost") {
+  Admission admission;
+  RelayRig& rig = admission.rig;
+  const Listener listener;
+  for (const MessageKind kind : {MessageKind::kListener, MessageKind::kRegion}) {
+    SendOne(rig, kind, 0, UniqueFd(::dup(listener.fd.get())));
+    WithDescriptorsLeft(0, [&] { rig.Step(kWaitMs); });
+  }
+  CHECK((rig.lost == std::vector<int>{EMFILE, EMFILE}));
+  CHECK(rig.regions.empty());
+  // epoll takes no regular files.
+  SendOne(rig, MessageKind::kListener, 0, UniqueFd(::open("/proc/self/exe", O_RDONLY | O_CLOEXEC)));
+  rig.Settle();
+  CHECK((rig.lost == std::vector<int>{EMFILE, EMFILE, EPERM}));
+  SendListener(rig, listener, 1);
+  const UniqueFd client = ConnectClient(listener.port);
+  admission.UntilRelayed(1);
 }
 
 }  // namespace edgeproxy::test

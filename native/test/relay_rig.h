@@ -63,6 +63,8 @@ class RelayRig : public RelayHost {
   }
   void OnRegion(uint32_t kind, UniqueFd fd) override { regions.emplace_back(kind, std::move(fd)); }
 
+  void OnLost(const SystemError& reason) override { lost.push_back(reason.code); }
+
   // Hands the relay the proxy's ends of new connections, in one message; returns the clients' ends.
   std::vector<UniqueFd> AdmitTogether(uint32_t count) {
     std::vector<UniqueFd> clients;
@@ -121,6 +123,8 @@ class RelayRig : public RelayHost {
   uint16_t ports[kBackends] = {};
   std::vector<uint32_t> batches;
   std::vector<std::pair<uint32_t, UniqueFd>> regions;
+  // Errno of each.
+  std::vector<int> lost;
   UniqueFd primary_end;
 
  private:

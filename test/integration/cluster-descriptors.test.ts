@@ -117,3 +117,19 @@ describe('a primary without descriptors', TIME_LIMIT, () => {
     assert.equal(await nameFor(t, proxy), 'two-');
   });
 });
+
+describe('a worker without descriptors', TIME_LIMIT, () => {
+  it('that cannot take a new geo database ends, says why, and has a successor that takes it', async (t) => {
+    const { proxy, replaceGeo } = await startWorld(t, { workers: 1 });
+    const [victim = 0] = proxy.workerPids;
+    leaveDescriptors(victim, 0);
+    replaceGeo(2);
+    const failed = proxy.log.next(({ msg }) => String(msg).startsWith('worker failed'));
+    const succeeded = proxy.log.next(({ msg }) => msg === 'worker takes clients');
+    proxy.signal('SIGHUP');
+    assert.match(String((await failed)['msg']), /what the primary has sent cannot be taken: .* \(EMFILE\)$/);
+    assert.notEqual((await succeeded)['workerPid'], victim);
+    assert.equal(isRunning(victim), false);
+    assert.match(await nameFor(t, proxy), /^(one|two)-$/);
+  });
+});
