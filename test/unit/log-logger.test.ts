@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, it } from 'node:test';
 import { createLogger } from '../../src/adapters/outbound/log/create-logger.js';
 import type { ProcessLogger } from '../../src/adapters/outbound/log/create-logger.js';
+import { createPrettifier } from '../../src/adapters/outbound/log/pretty-line.js';
 import type { LogFormat, LogLevel } from '../../src/application/proxy-config.js';
 import { EdgeproxyError } from '../../src/domain/edgeproxy-error.js';
 
@@ -90,6 +91,26 @@ describe('createLogger', () => {
   it('takes control characters out of pretty messages and colours only a terminal', () => {
     const [line = ''] = logged((logger) => logger.info({}, 'cleared\u001b[2J'), 'info', 'pretty');
     assert.match(line, /INFO: primary: cleared\uFFFD\[2J$/);
+  });
+
+  it('takes control characters out of everything else that a pretty line shows', () => {
+    const foreign = '\u001b[2J\u009b2J\u202eevil\u2066\r\u007f';
+    const error = new EdgeproxyError('EP_CONFIG', foreign, {
+      source: 'internal',
+      context: { [foreign]: [foreign, { deep: foreign }] },
+      cause: new Error(foreign),
+    });
+    const lines = logged((logger) => logger.error({ error, [foreign]: foreign }, foreign), 'info', 'pretty');
+    assert.match(lines.join('\n'), /evil/);
+    assert.doesNotMatch(lines.join('\n'), /(?![\n\t])[\p{Cc}\p{Cf}]/u);
+  });
+
+  it('colours a line, but lets nobody else do so', () => {
+    const line = createPrettifier(true)(
+      '{"level":"error","role":"primary","msg":"\\u001b[31mred\\u009b0m","a":"\u202e"}',
+    );
+    assert.match(line, /\u001b\[31mERROR/);
+    assert.doesNotMatch(line.replaceAll(/\u001b\[\d+m(?!red)/g, '').trimEnd(), /[\p{Cc}\p{Cf}]/u);
   });
 
   it('drops what is logged after close, and closes twice', () => {

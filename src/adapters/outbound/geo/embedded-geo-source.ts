@@ -1,7 +1,8 @@
 import { open, type FileHandle } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import type { GeoRegion, GeoSource } from '../../../application/ports/geo-source.js';
-import { geoError, messageOf } from './geo-error.js';
+import { foreignMessage } from '../foreign-message.js';
+import { geoError } from './geo-error.js';
 import { makeGeoRegion, type RegionMaker } from './region-factory.js';
 
 /** Made by the build. dist/ lies at the package root, four folders above this file in src/ as in dist/. */
@@ -40,7 +41,7 @@ export class EmbeddedGeoSource implements GeoSource {
       }
     } catch (error) {
       const expected = 'the embedded database of this build (npm run build makes it)';
-      throw geoError({ code: 'EP_GEO_DAMAGED', path: this.#path, found: messageOf(error), expected }, error);
+      throw geoError({ code: 'EP_GEO_DAMAGED', path: this.#path, found: foreignMessage(error), expected }, error);
     }
   }
 }

@@ -3,6 +3,7 @@
  * thread as plain values, because a structured clone of an Error loses its code.
  */
 import { EdgeproxyError } from '../../../domain/edgeproxy-error.js';
+import { foreignMessage } from '../foreign-message.js';
 
 /** Every code, and whether the same file may load at the next try; docs/geo.md explains them. */
 const IS_RETRYABLE = {
@@ -45,10 +46,6 @@ export function damaged(
   return geoError({ code: 'EP_GEO_DAMAGED', path: file.path, found, expected }, cause);
 }
 
-export function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
-}
-
 /** The plain value that geoError makes the same error of, on the other side of a thread's border. */
 export function geoFailure(path: string, error: unknown): GeoFailure {
   if (error instanceof EdgeproxyError && isGeoErrorCode(error.code)) {
@@ -60,7 +57,7 @@ export function geoFailure(path: string, error: unknown): GeoFailure {
       expected: textOf(expected, 'a smaller database'),
     };
   }
-  return { code: 'EP_GEO_LOAD', path, found: `an error: ${messageOf(error)}`, expected: 'a load without one' };
+  return { code: 'EP_GEO_LOAD', path, found: `an error: ${foreignMessage(error)}`, expected: 'a load without one' };
 }
 
 function isGeoErrorCode(code: string): code is GeoErrorCode {

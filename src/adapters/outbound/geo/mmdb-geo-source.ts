@@ -1,12 +1,13 @@
 import { stat } from 'node:fs/promises';
 import type { GeoRegion, GeoSource } from '../../../application/ports/geo-source.js';
 import { EdgeproxyError } from '../../../domain/edgeproxy-error.js';
+import { foreignMessage } from '../foreign-message.js';
 import { settledWithin } from '../settled-within.js';
 import { threadFile } from '../thread-file.js';
 import { ThreadPool } from '../thread-pool.js';
 import { fileIdentity, type FileIdentity } from './file-identity.js';
 import type { CompiledGeo, GeoCompileResult, GeoCompileTask } from './geo-compile.worker.js';
-import { geoError, messageOf } from './geo-error.js';
+import { geoError } from './geo-error.js';
 import { DEFAULT_GEO_LIMITS, type GeoLimits } from './geo-limits.js';
 import { unreadable } from './mmdb-file.js';
 import { makeGeoRegion, type RegionMaker } from './region-factory.js';
@@ -92,7 +93,7 @@ export class MmdbGeoSource implements GeoSource {
         return this.#tooLarge(`one that takes longer than ${loadTimeoutMs} ms to load`, error);
       if (isNamed(error, 'ERR_WORKER_OUT_OF_MEMORY'))
         return this.#tooLarge(`one that takes more than ${maxHeapMb} MB of heap`, error);
-      return this.#loadError(`a failed thread: ${messageOf(error)}`, error);
+      return this.#loadError(`a failed thread: ${foreignMessage(error)}`, error);
     }
   }
 
@@ -100,7 +101,7 @@ export class MmdbGeoSource implements GeoSource {
     try {
       return await makeGeoRegion(this.#maker, compiled.byteLength, (region) => region.set(new Uint8Array(compiled)));
     } catch (error) {
-      throw this.#loadError(`no memory for it: ${messageOf(error)}`, error);
+      throw this.#loadError(`no memory for it: ${foreignMessage(error)}`, error);
     }
   }
 

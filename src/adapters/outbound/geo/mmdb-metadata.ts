@@ -1,6 +1,7 @@
 /** Finds, checks and reads the metadata section; the reader that comes back decodes the records. */
 import { Reader, type Response } from 'maxmind';
-import { damaged, geoError, messageOf } from './geo-error.js';
+import { foreignMessage } from '../foreign-message.js';
+import { damaged, geoError } from './geo-error.js';
 import type { GeoLimits } from './geo-limits.js';
 import type { MmdbFile } from './mmdb-file.js';
 import { RecordFault, RecordGuard } from './record-guard.js';
@@ -99,7 +100,7 @@ function openReader(file: MmdbFile, metadataStart: number, limits: GeoLimits): R
     const found =
       error instanceof RecordFault
         ? `${error.message} (metadata)`
-        : `metadata that cannot be read: ${messageOf(error)}`;
+        : `metadata that cannot be read: ${foreignMessage(error)}`;
     throw damaged(file, found, 'the metadata of a MaxMind DB 2.x file', error);
   }
 }

@@ -1,5 +1,6 @@
 import { NO_COUNTRY } from '../../../domain/geo/geo-layout.js';
-import { damaged, geoError, messageOf } from './geo-error.js';
+import { foreignMessage } from '../foreign-message.js';
+import { damaged, geoError } from './geo-error.js';
 import type { GeoLimits } from './geo-limits.js';
 import type { MmdbFile } from './mmdb-file.js';
 import { SEPARATOR_BYTES, type MmdbDatabase } from './mmdb-metadata.js';
@@ -63,7 +64,7 @@ export class RecordCountries {
       this.#guard.check(offset);
       return recordCountry(reader.get(address));
     } catch (error) {
-      throw damaged(this.#file, `${messageOf(error)} (${network})`, 'a sound record of bounded size', error);
+      throw damaged(this.#file, `${foreignMessage(error)} (${network})`, 'a sound record of bounded size', error);
     }
   }
 }

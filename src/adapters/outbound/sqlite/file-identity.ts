@@ -1,5 +1,6 @@
 import { statSync } from 'node:fs';
 import type { BigIntStats } from 'node:fs';
+import { foreignMessage } from '../foreign-message.js';
 import { databaseError } from './sqlite-failure.js';
 
 /**
@@ -48,7 +49,9 @@ function statOrNull(path: string): BigIntStats | null {
   try {
     return statSync(path, { bigint: true, throwIfNoEntry: false }) ?? null;
   } catch (error) {
-    const detail = error instanceof Error ? error.message : String(error);
-    throw databaseError(path, 'EP_DB_UNREADABLE', `cannot be read (${detail})`, { isRetryable: true, cause: error });
+    throw databaseError(path, 'EP_DB_UNREADABLE', `cannot be read (${foreignMessage(error)})`, {
+      isRetryable: true,
+      cause: error,
+    });
   }
 }

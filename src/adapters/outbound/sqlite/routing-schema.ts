@@ -1,9 +1,10 @@
 /** The schema of the routing database, and new files that have it. */
 import { randomBytes } from 'node:crypto';
-import { linkSync, rmSync } from 'node:fs';
+import { closeSync, linkSync, openSync, renameSync, rmSync } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
 import Database from 'better-sqlite3';
 import type { Backend } from '../../../domain/backend.js';
+import { foreignMessage } from '../foreign-message.js';
 import { addColumn } from './backend-columns.js';
 import { databaseError } from './sqlite-failure.js';
 
@@ -12,27 +13,54 @@ export const CREATE_BACKENDS = `CREATE TABLE backends (
   id TEXT PRIMARY KEY, app TEXT, region TEXT, country TEXT, wg_ip TEXT, port INTEGER,
   healthy INTEGER, weight INTEGER, soft_limit INTEGER, hard_limit INTEGER, deleted INTEGER );`;
 
+/** How link(2) fails on FAT, on some network file systems and in some containers. */
+const NO_HARD_LINKS: ReadonlySet<string> = new Set(['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS']);
+
 /**
  * Makes a routing database with the given rows; false where the path is taken already. The file appears whole or not at
- * all: it is written beside its place and then linked into it, which fails where another process was faster.
+ * all: it is written beside its place and then put into it, which fails where another process was faster.
  */
 export function createRoutingDatabase(path: string, backends: readonly Backend[] = []): boolean {
   const target = resolve(path);
   const draft = join(dirname(target), `.${basename(target)}.${randomBytes(6).toString('hex')}`);
   try {
     writeDraft(draft, backends);
-    linkSync(draft, target);
+    place(draft, target);
     return true;
   } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'EEXIST') return false;
-    const detail = error instanceof Error ? error.message : String(error);
-    throw databaseError(path, 'EP_DB_UNWRITABLE', `cannot be created (${detail})`, {
+    if (errnoOf(error) === 'EEXIST') return false;
+    throw databaseError(path, 'EP_DB_UNWRITABLE', `cannot be created (${foreignMessage(error)})`, {
       isRetryable: false,
       cause: error,
     });
   } finally {
     rmSync(draft, { force: true });
   }
+}
+
+/** Fails with EEXIST where something is there. */
+function place(draft: string, target: string): void {
+  try {
+    linkSync(draft, target);
+  } catch (error) {
+    if (!NO_HARD_LINKS.has(errnoOf(error))) throw error;
+    // Claimed by an empty file, which readers know for one that is not ready yet.
+    closeSync(openSync(target, 'wx'));
+    replaceEmpty(draft, target);
+  }
+}
+
+function replaceEmpty(draft: string, target: string): void {
+  try {
+    renameSync(draft, target);
+  } catch (error) {
+    rmSync(target, { force: true });
+    throw error;
+  }
+}
+
+function errnoOf(error: unknown): string {
+  return error instanceof Error && 'code' in error ? String(error.code) : '';
 }
 
 function writeDraft(draft: string, backends: readonly Backend[]): void {

@@ -1,5 +1,6 @@
 import { EdgeproxyError } from '../../../domain/edgeproxy-error.js';
 import type { ErrorSource } from '../../../domain/edgeproxy-error.js';
+import { foreignMessage } from '../foreign-message.js';
 
 interface FailureKind {
   readonly code: `EP_DB_${string}`;
@@ -42,11 +43,15 @@ export function sqliteFailure(path: string, error: unknown): EdgeproxyError {
   if (error instanceof EdgeproxyError) return error;
   const sqliteCode = error instanceof Error && 'code' in error ? String(error.code) : '';
   const kind = FAILURES.find(([prefix]) => sqliteCode.startsWith(prefix))?.[1] ?? OTHER;
-  const detail = error instanceof Error ? error.message : String(error);
-  return databaseError(path, kind.code, `${kind.reason} (${[sqliteCode, detail].filter(Boolean).join(': ')})`, {
-    isRetryable: kind.isRetryable,
-    cause: error,
-  });
+  return databaseError(
+    path,
+    kind.code,
+    `${kind.reason} (${[sqliteCode, foreignMessage(error)].filter(Boolean).join(': ')})`,
+    {
+      isRetryable: kind.isRetryable,
+      cause: error,
+    },
+  );
 }
 
 /** `reason` completes the sentence that starts with the path. */

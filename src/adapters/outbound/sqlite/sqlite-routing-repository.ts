@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs';
 import type { RoutingRepository, RoutingSnapshot } from '../../../application/ports/routing-repository.js';
 import { EdgeproxyError } from '../../../domain/edgeproxy-error.js';
+import { foreignMessage } from '../foreign-message.js';
 import { PiscinaReaderThread } from './reader-thread.js';
 import type { ReaderThread } from './reader-thread.js';
 import { RoutingReader } from './routing-reader.js';
@@ -100,8 +101,7 @@ export class SqliteRoutingRepository implements RoutingRepository {
 
   #threadFailure(cause: unknown): EdgeproxyError {
     if (this.#closing !== null) return this.#closed();
-    const detail = cause instanceof Error ? cause.message : String(cause);
-    return databaseError(this.#options.path, 'EP_DB_FAILED', `cannot be used (${detail})`, {
+    return databaseError(this.#options.path, 'EP_DB_FAILED', `cannot be used (${foreignMessage(cause)})`, {
       isRetryable: true,
       cause,
     });
