@@ -72,7 +72,8 @@ export function readBackendRow(row: BackendRow, position: number): BackendRowRea
   const backend = {
     id,
     app: fields.text('app'),
-    region: fields.text('region'),
+    // Region names are in lower case everywhere.
+    region: fields.text('region').toLowerCase(),
     country: fields.country(),
     address,
     port,

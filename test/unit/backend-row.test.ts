@@ -61,6 +61,11 @@ describe('a sound row', () => {
     assert.deepEqual(warnings, []);
   });
 
+  it('has its region in lower case, as the names of regions are', () => {
+    assert.equal(read({ region: 'SA' }).backend?.region, 'sa');
+    assert.deepEqual(read({ region: 'Lab-East' }).warnings, []);
+  });
+
   it('has its country in upper case and its address in canonical form', () => {
     const { backend } = read({ country: 'br', wg_ip: '2001:DB8:0:0::1' });
     assert.deepEqual([backend?.country, backend?.address], ['BR', '2001:db8::1']);
