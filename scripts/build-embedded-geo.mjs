@@ -5,6 +5,14 @@ import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
+/** What the compiler uses beside its own folders. */
+const SHARED_SOURCES = [
+  'adapters/outbound/foreign-message.ts',
+  'domain/edgeproxy-error.ts',
+  'domain/ip-address.ts',
+  'domain/regions.ts',
+  'domain/shared/layout.ts',
+];
 const DATABASE = '@ip-location-db/geo-whois-asn-country-mmdb';
 const root = fileURLToPath(new URL('..', import.meta.url));
 const source = join(
@@ -30,7 +38,7 @@ if (newest(inputs()) >= modifiedMs(target)) {
 function inputs() {
   const folders = ['src/domain/geo', 'src/adapters/outbound/geo'].map((folder) => join(root, folder));
   const sources = folders.flatMap((folder) => readdirSync(folder).map((name) => join(folder, name)));
-  return [source, fileURLToPath(import.meta.url), ...sources];
+  return [source, fileURLToPath(import.meta.url), ...SHARED_SOURCES.map((name) => join(root, 'src', name)), ...sources];
 }
 
 function newest(paths) {
