@@ -1,11 +1,11 @@
 /** The primary's composition root: makes the parts, runs the proxy, answers signals, gives the exit code. */
 import { writeSync } from 'node:fs';
 import { EmbeddedGeoSource } from '../adapters/outbound/geo/embedded-geo-source.js';
-import { MmdbGeoSource } from '../adapters/outbound/geo/mmdb-geo-source.js';
 import { createLogger } from '../adapters/outbound/log/create-logger.js';
-import { loadNativeAddon } from '../adapters/outbound/native/native-addon.js';
+import { loadNativeAddon, type NativeAddon } from '../adapters/outbound/native/native-addon.js';
 import { SqliteRoutingRepository } from '../adapters/outbound/sqlite/sqlite-routing-repository.js';
 import { EXIT_CODE } from '../application/exit-code.js';
+import type { GeoSource } from '../application/ports/geo-source.js';
 import type { Logger } from '../application/ports/logger.js';
 import type { ProxyConfig } from '../application/proxy-config.js';
 import { EdgeproxyError } from '../domain/edgeproxy-error.js';
@@ -17,7 +17,7 @@ export async function runPrimary(config: ProxyConfig, warnings: readonly string[
   for (const warning of warnings) logger.warn({}, warning);
   const stop = firstStopSignal();
   try {
-    await (config.isDemo ? runDemo(config, logger, stop) : runUntilSignal(config, makeParts(config, logger), stop));
+    await (config.isDemo ? runDemo(config, logger, stop) : runUntilSignal(config, await makeParts(config, logger), stop));
     return EXIT_CODE.OK;
   } catch (error) {
     if (!(error instanceof EdgeproxyError)) {
@@ -29,14 +29,20 @@ export async function runPrimary(config: ProxyConfig, warnings: readonly string[
   }
 }
 
-function makeParts(config: ProxyConfig, logger: Logger): ProxyParts {
+async function makeParts(config: ProxyConfig, logger: Logger): Promise<ProxyParts> {
   const native = loadNativeAddon();
   return {
     native,
     logger,
     repository: new SqliteRoutingRepository({ path: config.dbPath, maxBackends: config.maxBackends }),
-    geo: config.geoipPath === null ? new EmbeddedGeoSource(native) : new MmdbGeoSource(config.geoipPath, native),
+    geo: config.geoipPath === null ? new EmbeddedGeoSource(native) : await openMmdb(config.geoipPath, native),
   };
+}
+
+/** Loaded only now: who has no database of their own need not wait for its code. */
+async function openMmdb(path: string, native: NativeAddon): Promise<GeoSource> {
+  const { MmdbGeoSource } = await import('../adapters/outbound/geo/mmdb-geo-source.js');
+  return new MmdbGeoSource(path, native);
 }
 
 /** Loaded only now: who runs no demo need not wait for its code. */
@@ -47,7 +53,7 @@ async function runDemo(config: ProxyConfig, logger: Logger, stop: StopSignals): 
   ]);
   const demo = await Demo.start();
   try {
-    const parts = makeParts(demo.configure(config), logger);
+    const parts = await makeParts(demo.configure(config), logger);
     const geo = config.geoipPath === null ? new DemoGeoSource(parts.native) : parts.geo;
     await runUntilSignal(demo.configure(config), { ...parts, geo }, stop, (proxy) => {
       print(demoInstructions(proxy.bound, config.region));
