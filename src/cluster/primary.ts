@@ -17,7 +17,9 @@ export async function runPrimary(config: ProxyConfig, warnings: readonly string[
   for (const warning of warnings) logger.warn({}, warning);
   const stop = firstStopSignal();
   try {
-    await (config.isDemo ? runDemo(config, logger, stop) : runUntilSignal(config, await makeParts(config, logger), stop));
+    await (config.isDemo
+      ? runDemo(config, logger, stop)
+      : runUntilSignal(config, await makeParts(config, logger), stop));
     return EXIT_CODE.OK;
   } catch (error) {
     if (!(error instanceof EdgeproxyError)) {
