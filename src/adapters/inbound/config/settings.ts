@@ -36,7 +36,7 @@ const LONGEST_TTL_SECS = 3650 * DAY_SECS;
 const MOST_BINDINGS = 2 ** 24;
 const EMBEDDED = 'embedded';
 
-/** Regions are compared as they are written, so that all of them are written in lower case. */
+/** In lower case like the regions of backends, with which it is compared. */
 const region = lowerCase(
   matching(/^[A-Za-z0-9][A-Za-z0-9._-]{0,31}$/, 'up to 32 letters, digits, dots, dashes and underscores'),
 );
