@@ -36,8 +36,7 @@ export function listBackends(
   ];
   const wantedRegion = filter.region?.toLowerCase();
   const isWanted = ({ app, region }: Backend): boolean =>
-    (filter.app === undefined || app === filter.app) &&
-    (wantedRegion === undefined || region.toLowerCase() === wantedRegion);
+    (filter.app === undefined || app === filter.app) && (wantedRegion === undefined || region === wantedRegion);
   return { backends: all.filter(isWanted), warnings };
 }
 
