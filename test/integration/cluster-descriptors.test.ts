@@ -19,6 +19,8 @@ const NEVER_SECS = '600';
 const PLENTY = 1000;
 const ROUTES = 'routing table in force';
 const GEO = 'geo database in force';
+/** Below what is open for as long as a process lives: nothing more can be opened. */
+const EXHAUSTED = 8;
 /** Descriptors that are left: every step of a thread's start is where the last one may be missing. */
 const DESCRIPTORS_LEFT = [0, 1, 2, 3, 4, 5, 6, 8];
 
@@ -62,7 +64,10 @@ async function nameFor(owner: Owner, proxy: ProxyProcess): Promise<string> {
   return name;
 }
 
-/** So that exactly so many more can be opened: the limit is one on their numbers. */
+/**
+ * So that so many more can be opened: the limit is one on their numbers. It may be a few more, where a thread that has done
+ * its work is just about to let go of its own.
+ */
 function leaveDescriptors(pid: number, count: number): void {
   const open = new Set(readdirSync(`/proc/${pid}/fd`).map(Number));
   let limit = 0;
@@ -89,7 +94,6 @@ describe('a primary without descriptors', TIME_LIMIT, () => {
       leaveDescriptors(proxy.pid, left);
       const { routes, geo } = await reload(proxy);
       t.diagnostic(`routes: ${String(routes)}, geo: ${String(geo)}`);
-      if (left === 0) assert.match(`${String(routes)} ${String(geo)}`, /^EP_DB_\w+ EP_GEO_LOAD$/);
       assert.ok(isRunning(proxy.pid));
 
       setFileLimit(proxy.pid, PLENTY);
@@ -103,26 +107,31 @@ describe('a primary without descriptors', TIME_LIMIT, () => {
     });
   }
 
-  it('whose thread has been at work before keeps what is in force, and reloads when it has more', async (t) => {
-    const { proxy, replaceGeo } = await startWorld(t);
-    choose(proxy, 'one-');
-    replaceGeo(2);
-    await reload(proxy);
-    choose(proxy, 'two-');
-    replaceGeo(3);
-    leaveDescriptors(proxy.pid, 0);
-    assert.match(Object.values(await reload(proxy)).join(' '), /^EP_DB_\w+ EP_GEO_LOAD$/);
-    setFileLimit(proxy.pid, PLENTY);
-    assert.match(Object.values(await reload(proxy)).join(' '), new RegExp(`^${ROUTES} .*, 3 networks$`));
-    assert.equal(await nameFor(t, proxy), 'two-');
-  });
+  for (const isFirst of [true, false]) {
+    const whose = isFirst ? 'that has not had threads before' : 'whose threads have been at work before';
+    it(`${whose} says what it cannot read, and reloads when it has more`, async (t) => {
+      const { proxy, replaceGeo } = await startWorld(t);
+      choose(proxy, 'one-');
+      replaceGeo(2);
+      if (!isFirst) await reload(proxy);
+      choose(proxy, 'two-');
+      replaceGeo(3);
+      setFileLimit(proxy.pid, EXHAUSTED);
+      assert.match(Object.values(await reload(proxy)).join(' '), /^EP_DB_\w+ EP_GEO_LOAD$/);
+      setFileLimit(proxy.pid, PLENTY);
+      assert.match(Object.values(await reload(proxy)).join(' '), new RegExp(`^${ROUTES} .*, 3 networks$`));
+      assert.equal(await nameFor(t, proxy), 'two-');
+    });
+  }
 });
 
 describe('a worker without descriptors', TIME_LIMIT, () => {
   it('that cannot take a new geo database ends, says why, and has a successor that takes it', async (t) => {
     const { proxy, replaceGeo } = await startWorld(t, { workers: 1 });
     const [victim = 0] = proxy.workerPids;
-    leaveDescriptors(victim, 0);
+    // Whoever has served a client has taken the first geo database, which came before it.
+    await nameFor(t, proxy);
+    setFileLimit(victim, EXHAUSTED);
     replaceGeo(2);
     const failed = proxy.log.next(({ msg }) => String(msg).startsWith('worker failed'));
     const succeeded = proxy.log.next(({ msg }) => msg === 'worker takes clients');
