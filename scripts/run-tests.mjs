@@ -34,7 +34,8 @@ runner.on('close', (code) => {
   const tap = textOf(report);
   const summary = closingSummary(tap);
   if (summary !== '') console.log(`\n${summary}`);
-  if (unfinished !== null) fail(`the tests did not end within ${LIMIT_MS / 60_000} minutes; still running: ${unfinished}`);
+  if (unfinished !== null)
+    fail(`the tests did not end within ${LIMIT_MS / 60_000} minutes; still running: ${unfinished}`);
   if (code !== 0) process.exit(code ?? 1);
   if (!/^pass [1-9]/m.test(summary)) fail('the runner ended without a passed test');
   const empty = files.filter((file) => isTestOfItsOwn(file, tap));

@@ -70,7 +70,8 @@ export class RefreshLoop<T> {
       try {
         return await read();
       } catch (error) {
-        if (this.#isStopped || tries === FIRST_TRIES || !(error instanceof EdgeproxyError && error.isRetryable)) throw error;
+        if (this.#isStopped || tries === FIRST_TRIES || !(error instanceof EdgeproxyError && error.isRetryable))
+          throw error;
         logger.warn({ code: error.code, tries }, `the ${name} cannot be read yet: ${error.message}`);
         await new Promise<void>((resolve) => schedule(resolve, FIRST_RETRY_MS));
       }

@@ -3,12 +3,7 @@ import { DeadWorkerShares } from '../domain/shared/dead-worker-shares.js';
 import { WORKER } from '../domain/shared/layout.js';
 
 /** What describes a living worker and means nothing once it is dead. Totals stay: its successor counts on from them. */
-const MOMENTARY = [
-  WORKER.BATCH_GENERATION,
-  WORKER.SPLICE_PIPES,
-  WORKER.PENDING_BYTES,
-  WORKER.RELAYS_OPEN,
-];
+const MOMENTARY = [WORKER.BATCH_GENERATION, WORKER.SPLICE_PIPES, WORKER.PENDING_BYTES, WORKER.RELAYS_OPEN];
 
 /** Gives back what dead workers held, over as many calls as it takes. */
 export class DeadWorkers {

@@ -175,6 +175,7 @@ export class Proxy {
       name: 'geo database',
       intervalMs: this.#config.dbReloadSecs * 1000,
       read: () => this.#parts.geo.loadIfChanged(),
+      discard: (geo) => geo.close(),
       apply: (geo) => {
         this.#supervisor.useGeo(geo);
         this.#parts.logger.info({ geo: geo.description }, 'geo database in force');

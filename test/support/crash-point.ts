@@ -10,7 +10,7 @@ type AnyWrite = (words: Int32Array, at: number, ...values: number[]) => number;
  * later one happens, as with SIGKILL. Returns false where the action was over before. Reads do not count: nobody sees them.
  */
 export function crashBefore(steps: number, action: () => void): boolean {
-  const originals = new Map<Write, unknown>(WRITES.map((name) => [name, Atomics[name]]));
+  const originals = new Map<Write, unknown>(WRITES.map((name) => [name, Reflect.get(Atomics, name)]));
   let left = steps;
   for (const name of WRITES) {
     const original = originals.get(name) as AnyWrite;

@@ -14,7 +14,7 @@ interface Rig {
   readonly region: ControlRegion;
   readonly bindings: BindingTable;
   readonly writer: RoutesWriter;
-  publish(...ids: string[]): ReturnType<RoutesWriter['publish']>;
+  readonly publish: (...ids: string[]) => ReturnType<RoutesWriter['publish']>;
 }
 
 function rig(backends = 8): Rig {

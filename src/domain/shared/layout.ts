@@ -48,13 +48,7 @@ export const ROUTES_CONTROL = {
 export const ROUTES_CONTROL_LINES = 2;
 
 /** Why a client was closed without being relayed; index into WORKER.REJECTED. The order is part of the layout. */
-export const REJECT_REASONS = [
-  'no_backend',
-  'connect_failed',
-  'client_gone',
-  'no_descriptors',
-  'shutdown',
-] as const;
+export const REJECT_REASONS = ['no_backend', 'connect_failed', 'client_gone', 'no_descriptors', 'shutdown'] as const;
 export type RejectReason = (typeof REJECT_REASONS)[number];
 
 /** Why a connect to a backend failed; index into WORKER_ROW.ERRORS. The order is part of the layout. */
