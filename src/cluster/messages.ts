@@ -1,16 +1,19 @@
+import type { NativeRelayOptions } from '../adapters/outbound/native/native-addon.js';
+
+type RelayLimits =
+  | 'maxConnections'
+  | 'connectRetries'
+  | 'connectTimeoutMs'
+  | 'idleTimeoutMs'
+  | 'halfCloseTimeoutMs'
+  | 'maxLifetimeMs'
+  | 'isSpliceEnabled'
+  | 'maxPipes';
+
 /** What a worker is told at its birth, in the environment: it needs all of it before its first connection. */
-export interface WorkerSettings {
-  readonly workerIndex: number;
+export interface WorkerSettings extends Pick<NativeRelayOptions, 'workerIndex' | RelayLimits> {
   readonly primaryPid: number;
   readonly bindingTtlSecs: number;
-  readonly maxConnections: number;
-  readonly connectRetries: number;
-  readonly connectTimeoutMs: number;
-  readonly idleTimeoutMs: number;
-  readonly halfCloseTimeoutMs: number;
-  readonly maxLifetimeMs: number;
-  readonly isSpliceEnabled: boolean;
-  readonly maxPipes: number;
 }
 
 export const WORKER_SETTINGS_VARIABLE = 'EDGEPROXY_INTERNAL_WORKER';
