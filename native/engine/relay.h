@@ -86,6 +86,7 @@ class Relay {
   void EmptyAndClose(uint32_t position);
   void Forget(Listener& listener);
   bool AcceptFrom(uint32_t position);
+  void PauseListening();
   void UpdateListening();
   void Admit(UniqueFd fd, uint32_t listener, const PeerAddress& peer);
 

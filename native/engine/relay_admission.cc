@@ -114,7 +114,7 @@ bool Relay::AcceptFrom(uint32_t position) {
       Admit(std::move(fd), listener.id, PeerAddress::FromSockaddr(from));
       continue;
     }
-    if (IsOutOfResources(errno)) listening_paused_until_ms_ = now_ms_ + kAcceptPauseMs;
+    if (IsOutOfResources(errno)) PauseListening();
     if (errno == EAGAIN || IsOutOfResources(errno)) return false;
     if (errno == EINVAL || errno == EBADF) {
       // Shut down by somebody: it would stay readable for ever.
@@ -125,6 +125,8 @@ bool Relay::AcceptFrom(uint32_t position) {
   }
   return true;
 }
+
+void Relay::PauseListening() { listening_paused_until_ms_ = now_ms_ + kAcceptPauseMs; }
 
 // Back-pressure: a full worker leaves clients in the queue of the listener.
 void Relay::UpdateListening() {

@@ -91,7 +91,10 @@ void Relay::Dial(Connection& connection, const RouteResponse& response) {
 
   const int error = StartConnect(connection, response);
   // Our lack, not the backend's failure; ENOSPC is epoll's limit of watches.
-  if (IsOutOfResources(error) || error == ENOSPC) return Reject(connection, RejectReason::kNoDescriptors);
+  if (IsOutOfResources(error) || error == ENOSPC) {
+    PauseListening();
+    return Reject(connection, RejectReason::kNoDescriptors);
+  }
   if (error != 0) return ConnectFailed(connection, error);
   if (options_.connect_timeout_ms != 0) wheel_.Schedule(connection.timer, Deadline(connection));
 }

@@ -110,13 +110,16 @@ export class RefreshLoop<T> {
   }
 
   #logFailure(error: unknown): void {
+    const isKnown = error instanceof EdgeproxyError;
     const message = error instanceof Error ? error.message : String(error);
-    if (message === this.#lastFailure) return;
-    this.#lastFailure = message;
-    const code = error instanceof EdgeproxyError ? error.code : undefined;
+    // Another file that is refused for the same reason is news; its identity is in the context.
+    const failure = JSON.stringify([message, isKnown ? error.context : null]);
+    if (failure === this.#lastFailure) return;
+    this.#lastFailure = failure;
+    // A stack is of use only where the fault is ours.
     this.#options.logger.error(
-      { code, error },
-      `the ${this.#options.name} cannot be read; the last one stays in force`,
+      isKnown ? { code: error.code } : { error },
+      `the ${this.#options.name} cannot be read; the last one stays in force: ${message}`,
     );
   }
 }

@@ -61,7 +61,8 @@ export class RouteBatch {
     this.#requests = requests;
     this.#responses = responses;
     this.#clock = clock;
-    this.#ttlSecs = bindingTtlSecs;
+    // The clock counts whole seconds: one more, so that no binding ends before its time.
+    this.#ttlSecs = bindingTtlSecs > 0 ? bindingTtlSecs + 1 : 0;
     this.#capacity = Math.floor(Math.min(requests.length / REQUEST_WORDS, responses.length / RESPONSE_WORDS));
     this.#reader = new RoutesReader(region, worker);
     this.#table = this.#reader.table;

@@ -35,7 +35,7 @@ export class RoutingPublisher {
     const lacksSlots = leftOut.some(({ reason }) => reason === 'no_slot');
     this.#unplaced = lacksSlots ? { backends, warnings: [] } : null;
     this.#logLeftOut(leftOut);
-    this.#logger.info({ backends: published.length, leftOut: leftOut.length }, 'routing table in force');
+    this.#logger.info({ backends: published.length, unplaced: leftOut.length }, 'routing table in force');
   }
 
   /** Once, not at every try to place the same ones. */

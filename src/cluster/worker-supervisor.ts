@@ -185,7 +185,10 @@ export class WorkerSupervisor {
       native.sendListener(process.primaryEnd, listenerId, fd);
     }
     acceptor.workerUp(place.index, process.primaryEnd, process.workerEnd);
-    logger.debug({ worker: place.index, workerPid: process.pid }, 'worker takes clients');
+    const context = { worker: place.index, workerPid: process.pid };
+    // At the start "ready" says it for all; a successor's line is the end of what "worker died" began.
+    if (place.hasDied) logger.info(context, 'worker takes clients');
+    else logger.debug(context, 'worker takes clients');
   }
 
   #sendGeo(place: Place, process: WorkerProcess): void {
@@ -204,7 +207,9 @@ export class WorkerSupervisor {
     const hadClients = place.isAdmitted;
     place.process = null;
     place.isReady = place.isAdmitted = false;
-    if (this.#hasSuccession) this.#options.logger.warn({ worker: place.index, ...exit }, 'worker died');
+    // During a shutdown one that ends with 0 does as it was told.
+    if (this.#hasSuccession || exit.code !== 0)
+      this.#options.logger.warn({ worker: place.index, ...exit }, 'worker died');
     this.#noteDeath(place);
     await this.#takeBackClients(place, hadClients);
     process.close();

@@ -22,7 +22,7 @@ const ID_CHARS = 4;
 const EDITS = 1000;
 const LONG = 20;
 const NEVER_SECS = '600';
-const CANNOT_BE_READ = /^the routing database cannot be read; the last one stays in force$/;
+const CANNOT_BE_READ = /^the routing database cannot be read; the last one stays in force: /;
 const CAN_BE_READ_AGAIN = /^the routing database can be read again$/;
 
 type Id = (typeof IDS)[number];

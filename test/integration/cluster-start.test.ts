@@ -63,3 +63,16 @@ describe('a start', TIME_LIMIT, () => {
     await second.waitForLog(({ code }) => code === 'EP_LISTEN');
   });
 });
+
+it('a stop while a thread waits for a locked database ends with 0', TIME_LIMIT, async (t) => {
+  for (let i = 0; i < 3; i++) {
+    // All but a moment of each interval is spent waiting for the lock.
+    const proxy = await startProxy(t, { env: { EDGEPROXY_DB_RELOAD_SECS: '0.01' } });
+    const lock = new Database(proxy.databasePath);
+    t.after(() => lock.close());
+    lock.exec('BEGIN EXCLUSIVE');
+    await proxy.waitForLog(({ code }) => code === 'EP_DB_LOCKED');
+    assert.deepEqual(await proxy.stop('SIGTERM'), { code: 0, signal: null });
+    assert.equal(proxy.stderr, '');
+  }
+});

@@ -2,7 +2,7 @@ import type { Backend } from '../../src/domain/backend.js';
 import { RouteBatch } from '../../src/application/route-batch.js';
 import { regionTable } from '../../src/domain/regions.js';
 import { BindingTable } from '../../src/domain/shared/binding-table.js';
-import type { ControlRegion} from '../../src/domain/shared/control-region.js';
+import type { ControlRegion } from '../../src/domain/shared/control-region.js';
 import { initialiseRegion, regionBytes } from '../../src/domain/shared/control-region.js';
 import {
   BACKEND,

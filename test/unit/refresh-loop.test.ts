@@ -52,7 +52,7 @@ describe('RefreshLoop', () => {
   let reads: number;
   let loop: RefreshLoop<string>;
 
-  const FAILED = 'error: the source cannot be read; the last one stays in force';
+  const failed = (reason: string): string => `error: the source cannot be read; the last one stays in force: ${reason}`;
   const RECOVERED = 'info: the source can be read again';
 
   function makeLoop(read: () => Promise<string | null>): RefreshLoop<string> {
@@ -110,24 +110,24 @@ describe('RefreshLoop', () => {
     await loop.start();
     for (let i = 0; i < 3; i++) await turn();
     assert.deepEqual(applied, ['first']);
-    assert.deepEqual(logger.lines, [FAILED]);
+    assert.deepEqual(logger.lines, [failed('locked')]);
     await turn();
     assert.deepEqual(applied, ['first', 'second']);
-    assert.deepEqual(logger.lines, [FAILED, RECOVERED]);
+    assert.deepEqual(logger.lines, [failed('locked'), RECOVERED]);
   });
 
   it('logs a failure of another kind, and the same one again after a recovery', async () => {
     answers = ['first', new Error('locked'), new Error('damaged'), 'second', new Error('damaged')];
     await loop.start();
     for (let i = 0; i < 4; i++) await turn();
-    assert.deepEqual(logger.lines, [FAILED, FAILED, RECOVERED, FAILED]);
+    assert.deepEqual(logger.lines, [failed('locked'), failed('damaged'), RECOVERED, failed('damaged')]);
   });
 
   it('says that a failure is over also where nothing has changed meanwhile, and logs the next one', async () => {
     answers = ['first', new Error('locked'), null, new Error('locked')];
     await loop.start();
     for (let i = 0; i < 3; i++) await turn();
-    assert.deepEqual(logger.lines, [FAILED, RECOVERED, FAILED]);
+    assert.deepEqual(logger.lines, [failed('locked'), RECOVERED, failed('locked')]);
   });
 
   it('tries the first read again where that can help, and gives up in the end', async () => {
@@ -141,12 +141,12 @@ describe('RefreshLoop', () => {
 
     fake.action = null;
     answers = Array.from({ length: 20 }, () => locked);
-    const failed = assert.rejects(loop.start(), locked);
+    const givenUp = assert.rejects(loop.start(), locked);
     for (let i = 0; i < 9; i++) {
       await new Promise((resolve) => setImmediate(resolve));
       fake.fire();
     }
-    await failed;
+    await givenUp;
     assert.equal(reads, 12);
   });
 
@@ -155,7 +155,16 @@ describe('RefreshLoop', () => {
     answers = ['first', failure];
     await loop.start();
     await turn();
-    assert.deepEqual(logger.contexts, [{ code: 'EP_GEO_DAMAGED', error: failure }]);
+    assert.deepEqual(logger.contexts, [{ code: 'EP_GEO_DAMAGED' }]);
+  });
+
+  it('logs another file that is refused for the same reason, but not the same one twice', async () => {
+    const refusal = (identity: string): EdgeproxyError =>
+      new EdgeproxyError('EP_GEO_DAMAGED', 'It is damaged.', { source: 'config', context: { identity } });
+    answers = ['first', refusal('a'), refusal('a'), refusal('b')];
+    await loop.start();
+    for (let i = 0; i < 3; i++) await turn();
+    assert.deepEqual(logger.lines, [failed('It is damaged.'), failed('It is damaged.')]);
   });
 
   it('logs a state that cannot be applied like one that cannot be read, and goes on', async () => {
@@ -175,7 +184,7 @@ describe('RefreshLoop', () => {
     await turn();
     await turn();
     assert.deepEqual(applied, ['first', 'third']);
-    assert.deepEqual(logger.lines, [FAILED, RECOVERED]);
+    assert.deepEqual(logger.lines, [failed('does not fit'), RECOVERED]);
   });
 
   it('reads at once when asked to, and the interval starts over', async () => {
@@ -257,9 +266,9 @@ describe('RefreshLoop', () => {
   it('does not try the first read again after stop()', async () => {
     const locked = new EdgeproxyError('EP_DB_LOCKED', 'It is locked.', { source: 'internal', isRetryable: true });
     answers = [locked, 'first'];
-    const failed = assert.rejects(loop.start(), locked);
+    const givenUp = assert.rejects(loop.start(), locked);
     loop.stop();
-    await failed;
+    await givenUp;
     assert.deepEqual([applied, reads, fake.action], [[], 1, null]);
   });
 

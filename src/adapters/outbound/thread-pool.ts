@@ -37,6 +37,8 @@ const PISCINA_PATH = require.resolve('piscina');
 export class ThreadPool<Task, Answer> {
   readonly #options: ThreadPoolOptions;
   #pool: Piscina<Task, Answer> | null = null;
+  /** Settles, always well, when the last task has. */
+  #task: Promise<unknown> = Promise.resolve();
   #isClosed = false;
 
   constructor(options: ThreadPoolOptions) {
@@ -49,8 +51,10 @@ export class ThreadPool<Task, Answer> {
     const pool = (this.#pool ??= this.#start());
     let onError: (error: Error) => void = () => undefined;
     const failure = new Promise<never>((_resolve, reject) => pool.once('error', (onError = reject)));
+    const answer = pool.run(task, options);
+    this.#task = answer.catch(() => undefined);
     try {
-      return await Promise.race([pool.run(task, options), failure]);
+      return await Promise.race([answer, failure]);
     } catch (error) {
       this.#forget(pool);
       throw error;
@@ -59,10 +63,14 @@ export class ThreadPool<Task, Answer> {
     }
   }
 
-  /** Idempotent. Never rejects; tasks under way do, and later ones. */
+  /**
+   * Idempotent. Never rejects; later tasks do. Waits for the task under way: a thread that is ended inside of a native
+   * module takes the process with it (better-sqlite3 aborts when it cannot throw).
+   */
   async close(): Promise<void> {
-    const pool = this.#pool;
     this.#isClosed = true;
+    await settledWithin(this.#task, CLOSE_TIMEOUT_MS);
+    const pool = this.#pool;
     this.#pool = null;
     if (pool !== null) await settledWithin(pool.destroy(), CLOSE_TIMEOUT_MS);
   }

@@ -154,7 +154,7 @@ export const SETTINGS: { readonly [K in SettingKey]: Setting<ProxyConfig[K]> } =
     variable: 'EDGEPROXY_HALF_CLOSE_TIMEOUT_SECS',
     fallback: '30',
     parser: seconds(0, LONGEST_TIMEOUT_SECS),
-    description: 'how long one side may go on after the other has finished; 0 = off',
+    description: 'how long a connection that one side has finished may be silent; 0 = off',
   },
   maxLifetimeSecs: {
     variable: 'EDGEPROXY_MAX_LIFETIME_SECS',

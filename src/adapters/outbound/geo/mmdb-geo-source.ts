@@ -69,8 +69,9 @@ export class MmdbGeoSource implements GeoSource {
     }
     const compiled = stats instanceof EdgeproxyError ? stats : await this.#compile();
     if (compiled instanceof EdgeproxyError) {
-      if (!compiled.isRetryable) this.#remember(identity, compiled);
-      throw compiled;
+      const refusal = ofFile(compiled, identity);
+      if (!refusal.isRetryable) this.#remember(identity, refusal);
+      throw refusal;
     }
     const region = await this.#copy(compiled.region);
     this.#remember(compiled.identity, null);
@@ -115,6 +116,15 @@ export class MmdbGeoSource implements GeoSource {
   #loadError(found: string, cause: unknown): EdgeproxyError {
     return geoError({ code: 'EP_GEO_LOAD', path: this.#path, found, expected: 'a load without failure' }, cause);
   }
+}
+
+/** The same error, which tells the file apart from another one that is refused for the same reason. */
+function ofFile(
+  { code, message, source, isRetryable, context, cause }: EdgeproxyError,
+  identity: string,
+): EdgeproxyError {
+  const options = { source, isRetryable, context: { ...context, identity }, cause };
+  return new EdgeproxyError(code as `EP_${string}`, message, options);
 }
 
 /** Errors of threads and signals are told apart by code or name: their classes are not exported. */
