@@ -1,6 +1,6 @@
 /**
- * The Logger port on pino: one line per event with time, level, pid and role, to standard output. Workers inherit
- * the primary's standard output and write to it themselves: no log passes between processes.
+ * The Logger port on pino: one line per event with time, level, pid and role, to standard output. Only the primary has
+ * one; what a worker has to tell reaches it as a message.
  */
 import { isatty } from 'node:tty';
 import { pino } from 'pino';
@@ -13,7 +13,7 @@ import { createPrettifier } from './pretty-line.js';
 export interface LoggerOptions {
   readonly level: LogLevel;
   readonly format: LogFormat;
-  /** `primary` or `worker`. */
+  /** Of the process, for instance `primary`. */
   readonly role: string;
   /** Standard output unless given. */
   readonly fd?: number;
