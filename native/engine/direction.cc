@@ -10,8 +10,6 @@
 namespace edgeproxy {
 
 namespace {
-// A read that brings this much is a stream, not a message.
-constexpr size_t kReadBytes = 64 << 10;
 // Once this much waits for slow readers, each direction may add only a little more.
 constexpr uint64_t kPendingComfortBytes = 64 << 20;
 constexpr size_t kTightReadBytes = 4 << 10;
@@ -21,7 +19,7 @@ constexpr uint8_t kShortSplicesToCopy = 3;
 // One fast stream must not keep the others waiting: about a millisecond's worth of bytes per turn.
 constexpr uint64_t kTurnBytes = 2 << 20;
 
-bool WouldBlock(int error) { return error == EAGAIN || error == EWOULDBLOCK; }
+bool WouldBlock(int error) { return error == EAGAIN; }
 
 template <typename Call>
 ssize_t Retry(Call call) {
@@ -128,7 +126,7 @@ Direction::Step Direction::FlushPipe(Endpoint& sink, PumpContext& context, uint6
 }
 
 Direction::Step Direction::Copy(Endpoint& source, Endpoint& sink, PumpContext& context, uint64_t& delivered) {
-  const size_t want = context.pending_bytes < kPendingComfortBytes ? kReadBytes : kTightReadBytes;
+  const size_t want = context.pending_bytes < kPendingComfortBytes ? kCopyBufferBytes : kTightReadBytes;
   const ssize_t got = Retry([&] { return ::recv(source.fd.get(), context.copy_buffer, want, 0); });
   if (got == -1) {
     if (!WouldBlock(errno)) return Step::kSourceFailed;
@@ -140,7 +138,7 @@ Direction::Step Direction::Copy(Endpoint& source, Endpoint& sink, PumpContext& c
     return Step::kGoOn;
   }
   const auto size = static_cast<size_t>(got);
-  if (size < kReadBytes) {
+  if (size < kCopyBufferBytes) {
     streak_ = 0;
     // A short read has emptied the socket: the next bytes bring an edge of their own. After a hang-up none may come.
     if (size < want && !source.has_hung_up && !source.has_urgent) source.is_readable = false;

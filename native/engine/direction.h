@@ -44,7 +44,8 @@ struct PumpContext {
   uint64_t pending_bytes;
 };
 
-constexpr uint32_t kCopyBufferBytes = 256 << 10;
+// A read that fills it is a stream, not a message.
+constexpr uint32_t kCopyBufferBytes = 64 << 10;
 
 enum class PumpOutcome : uint8_t {
   kWaiting,       // for an edge of either socket
