@@ -11,6 +11,7 @@ const SHARED_SOURCES = [
   'domain/edgeproxy-error.ts',
   'domain/ip-address.ts',
   'domain/regions.ts',
+  'domain/shared/batch-layout.ts',
   'domain/shared/layout.ts',
 ];
 const DATABASE = '@ip-location-db/geo-whois-asn-country-mmdb';

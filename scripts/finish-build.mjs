@@ -1,5 +1,6 @@
-// What tsc does not do: the command must be executable, and the embedded geo database must be compiled.
+// What tsc does not do: modules are joined, the command must be executable, and the embedded geo database must be compiled.
 import { chmodSync } from 'node:fs';
+import './bundle.mjs';
 
 chmodSync(new URL('../dist/cli/main.js', import.meta.url), 0o755);
 await import('./build-embedded-geo.mjs');

@@ -1,6 +1,7 @@
 // The server behind every proxy: one thread, one listener per behaviour asked for.
-// usage: backend KIND...   (echo source sink banner wwr http)   prints {"echo":PORT,...} and serves until SIGTERM.
+// usage: backend ADDRESS KIND...   (echo source sink banner wwr http hello datagram)   prints {"echo":PORT,...} and serves until SIGTERM.
 #define _GNU_SOURCE
+#include <arpa/inet.h>
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
@@ -51,11 +52,12 @@ static void accept_batch(int epoll_fd, const struct peer *listener) {
   }
 }
 
-static void listen_for(int epoll_fd, const struct behaviour *behaviour, const char *separator) {
+static void listen_for(int epoll_fd, const char *ip, const struct behaviour *behaviour, const char *separator) {
   uint16_t port = 0;
   struct peer *listener = calloc(1, sizeof *listener);
   if (listener == NULL) die("calloc");
-  *listener = (struct peer){.fd = net_listen(&port), .behaviour = behaviour, .events = EPOLLIN, .is_listener = true};
+  int fd = behaviour->is_datagram ? net_bind_datagram(ntohl(inet_addr(ip)), &port) : net_listen(ip, &port);
+  *listener = (struct peer){.fd = fd, .behaviour = behaviour, .events = EPOLLIN, .is_listener = !behaviour->is_datagram};
   watch(epoll_fd, EPOLL_CTL_ADD, listener);
   printf("%s\"%s\":%u", separator, behaviour->name, port);
 }
@@ -73,15 +75,15 @@ int main(int argc, char **argv) {
   raise_file_limit();
   pattern_init();
   int epoll_fd = epoll_create1(EPOLL_CLOEXEC);
-  if (epoll_fd == -1 || argc < 2) die("usage: backend KIND...");
+  if (epoll_fd == -1 || argc < 3) die("usage: backend ADDRESS KIND...");
   printf("{");
-  for (int i = 1; i < argc; i++) {
+  for (int i = 2; i < argc; i++) {
     const struct behaviour *behaviour = behaviour_named(argv[i]);
     if (behaviour == NULL) {
       fprintf(stderr, "backend: unknown behaviour '%s'\n", argv[i]);
       return 2;
     }
-    listen_for(epoll_fd, behaviour, i == 1 ? "" : ",");
+    listen_for(epoll_fd, argv[1], behaviour, i == 2 ? "" : ",");
   }
   printf("}\n");
   fflush(stdout);

@@ -6,6 +6,7 @@
 #include <sys/epoll.h>
 #include <sys/socket.h>
 
+#include "digest.h"
 #include "net.h"
 #include "pattern.h"
 
@@ -110,10 +111,26 @@ static bool http_ready(struct peer *peer, uint32_t events) {
   return true;
 }
 
+// Answers a ClientHello, which is one TLS record, with the digest of all its bytes once they are there.
+static bool hello_ready(struct peer *peer, uint32_t events) {
+  (void)events;
+  ssize_t got = receive(peer);
+  if (got <= 0) return got == 0;
+  if (peer->offset == 0) peer->digest = DIGEST_START;
+  for (uint64_t i = 0; i < (uint64_t)got && peer->offset + i < sizeof peer->head; i++)
+    peer->head[peer->offset + i] = buffer[i];
+  peer->digest = digest_more(peer->digest, buffer, (size_t)got);
+  peer->offset += (uint64_t)got;
+  uint64_t record_bytes = sizeof peer->head + ((uint64_t)peer->head[3] << 8 | peer->head[4]);
+  if (peer->offset < sizeof peer->head || peer->offset < record_bytes) return true;
+  return send(peer->fd, &peer->digest, sizeof peer->digest, MSG_NOSIGNAL) == (ssize_t)sizeof peer->digest;
+}
+
 static const struct behaviour behaviours[] = {
-    {"echo", EPOLLIN, NULL, echo_ready},      {"source", EPOLLOUT, NULL, source_ready},
-    {"sink", EPOLLIN, NULL, sink_ready},      {"banner", EPOLLIN, banner_open, until_end},
-    {"wwr", EPOLLIN, NULL, wwr_ready},        {"http", EPOLLIN, NULL, http_ready},
+    {"echo", false, EPOLLIN, NULL, echo_ready},    {"source", false, EPOLLOUT, NULL, source_ready},
+    {"sink", false, EPOLLIN, NULL, sink_ready},    {"banner", false, EPOLLIN, banner_open, until_end},
+    {"wwr", false, EPOLLIN, NULL, wwr_ready},      {"http", false, EPOLLIN, NULL, http_ready},
+    {"hello", false, EPOLLIN, NULL, hello_ready},  {"datagram", true, EPOLLIN, NULL, datagram_echo},
 };
 
 const struct behaviour *behaviour_named(const char *name) {

@@ -18,6 +18,7 @@ static const struct {
 } modes[] = {
     {"connect", run_connect}, {"echo", run_echo}, {"trickle", run_trickle},    {"download", run_download},
     {"upload", run_upload},   {"idle", run_idle}, {"ttfb", run_first_byte},    {"wwr", run_write_write_read},
+    {"hello", run_hello},     {"datagram", run_datagram},
 };
 
 static const struct option long_options[] = {
@@ -26,7 +27,9 @@ static const struct option long_options[] = {
     {"connections", required_argument, NULL, 'c'}, {"size", required_argument, NULL, 'z'},
     {"rate", required_argument, NULL, 'r'},        {"sources", required_argument, NULL, 'o'},
     {"proxy-pids", required_argument, NULL, 'P'},  {"backend-pids", required_argument, NULL, 'B'},
-    {"kernel-pids", required_argument, NULL, 'K'}, {"nagle", no_argument, NULL, 'n'},             {NULL, 0, NULL, 0},
+    {"kernel-pids", required_argument, NULL, 'K'}, {"nagle", no_argument, NULL, 'n'},
+    {"question", required_argument, NULL, 'q'},    {"first-part", required_argument, NULL, 'f'},
+    {"window", required_argument, NULL, 'W'},      {NULL, 0, NULL, 0},
 };
 
 static void parse(int argc, char **argv, struct options *options, struct meter *meter) {
@@ -40,6 +43,9 @@ static void parse(int argc, char **argv, struct options *options, struct meter *
       case 'z': options->size = strtoul(optarg, NULL, 10); break;
       case 'r': options->rate = strtod(optarg, NULL); break;
       case 'o': options->sources = (uint32_t)strtoul(optarg, NULL, 10); break;
+      case 'q': options->question = optarg; break;
+      case 'f': options->first_part = strtoul(optarg, NULL, 10); break;
+      case 'W': options->window = (uint32_t)strtoul(optarg, NULL, 10); break;
       case 'P': meter->proxy = pid_list_parse(optarg); break;
       case 'B': meter->backend = pid_list_parse(optarg); break;
       case 'K': meter->kernel = pid_list_parse(optarg); break;
@@ -65,7 +71,7 @@ static void raise_file_limit(void) {
 int main(int argc, char **argv) {
   static struct meter meter;
   struct options options = {
-      .mode = "", .seconds = 1.5, .warmup_s = 0.2, .connections = 64, .sources = 262144, .size = 64, .rate = 0};
+      .mode = "", .seconds = 1.5, .warmup_s = 0.2, .connections = 64, .sources = 262144, .size = 64, .window = 1, .question = ""};
   parse(argc, argv, &options, &meter);
   signal(SIGPIPE, SIG_IGN);
   prctl(PR_SET_PDEATHSIG, SIGKILL); // never outlives a killed runner

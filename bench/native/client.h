@@ -15,9 +15,14 @@ struct options {
   size_t size;
   double rate; // per second; 0 = closed loop
   bool nagle;
+  const char *question; // file
+  size_t first_part;    // bytes of it that are sent at once; 0 = all
+  uint32_t window;      // datagrams under way for each client
 };
 
 void run_connect(const struct options *options, struct meter *meter);
+void run_hello(const struct options *options, struct meter *meter);
+void run_datagram(const struct options *options, struct meter *meter);
 void run_echo(const struct options *options, struct meter *meter);
 void run_trickle(const struct options *options, struct meter *meter);
 void run_download(const struct options *options, struct meter *meter);

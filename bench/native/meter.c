@@ -6,7 +6,7 @@
 
 #include "net.h"
 
-static const char *const failure_names[FAILURE_KINDS] = {"connect", "reset", "earlyEnd", "wrongBytes", "stalled", "other"};
+static const char *const failure_names[FAILURE_KINDS] = {"connect", "reset", "earlyEnd", "wrongBytes", "stalled", "lost", "other"};
 
 void meter_begin(struct meter *meter, double warmup_s, double seconds) {
   meter->phase = PHASE_WARMUP;

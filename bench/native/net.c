@@ -12,7 +12,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { BACKLOG = 4096, BLOCKING_TIMEOUT_S = 5, FIRST_SOURCE = 0x7f100001 };
+enum { BACKLOG = 4096, BLOCKING_TIMEOUT_S = 5, FIRST_SOURCE = 0x7f100001, DATAGRAM_ROOM = 4 * 1024 * 1024 };
 
 uint64_t now_ns(void) {
   struct timespec now;
@@ -34,15 +34,32 @@ static struct sockaddr_in address(uint32_t ip, uint16_t port) {
   return (struct sockaddr_in){.sin_family = AF_INET, .sin_port = htons(port), .sin_addr.s_addr = htonl(ip)};
 }
 
-int net_listen(uint16_t *port) {
+int net_listen(const char *ip, uint16_t *port) {
   int fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
   if (fd == -1) die("socket");
   int on = 1;
   setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
-  struct sockaddr_in local = address(INADDR_LOOPBACK, *port);
+  struct sockaddr_in local = address(ntohl(inet_addr(ip)), *port);
   if (bind(fd, (struct sockaddr *)&local, sizeof local) == -1) die("bind");
   if (listen(fd, BACKLOG) == -1) die("listen");
   socklen_t length = sizeof local;
+  if (getsockname(fd, (struct sockaddr *)&local, &length) == -1) die("getsockname");
+  *port = ntohs(local.sin_port);
+  return fd;
+}
+
+int net_bind_datagram(uint32_t ip, uint16_t *port) {
+  int fd = socket(AF_INET, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+  if (fd == -1) die("socket");
+  // Root may have more than net.core allows.
+  int room = DATAGRAM_ROOM;
+  if (setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &room, sizeof room) == -1)
+    setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &room, sizeof room);
+  if (setsockopt(fd, SOL_SOCKET, SO_SNDBUFFORCE, &room, sizeof room) == -1)
+    setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &room, sizeof room);
+  struct sockaddr_in local = address(ip, *port);
+  socklen_t length = sizeof local;
+  if (bind(fd, (struct sockaddr *)&local, sizeof local) == -1) die("bind");
   if (getsockname(fd, (struct sockaddr *)&local, &length) == -1) die("getsockname");
   *port = ntohs(local.sin_port);
   return fd;

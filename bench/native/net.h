@@ -9,7 +9,9 @@ void sleep_until_ns(uint64_t deadline_ns);
 void die(const char *what);
 
 // A non-blocking listener on 127.0.0.1; port 0 takes a free one. Stores the port it got.
-int net_listen(uint16_t *port);
+int net_listen(const char *ip, uint16_t *port);
+// A non-blocking UDP socket at that address (host order) with room for bursts; port 0 takes a free one. Stores the port it got.
+int net_bind_datagram(uint32_t ip, uint16_t *port);
 void net_nodelay(int fd);
 void net_set_blocking(int fd, bool blocking);
 

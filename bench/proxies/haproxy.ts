@@ -5,6 +5,7 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { ProxyDefinition } from '../src/model.js';
+import { siteNames } from '../src/site-names.js';
 import { findProgram, firstLineOf, hardFileLimit } from '../src/programs.js';
 
 const DESCRIPTORS_PER_CONNECTION = 2.5;
@@ -17,9 +18,23 @@ export interface HaproxyFlavour {
   readonly works?: readonly string[];
   readonly globals?: readonly string[];
   readonly options: readonly string[];
+  /** Further lines of the listener. */
+  readonly listener?: readonly string[];
 }
 
-function configuration(flavour: HaproxyFlavour, listenPort: number, backendPort: number): string {
+/** By the server name, as HAProxy's documentation does it: wait for the ClientHello, then look the name up. */
+function byServerName(map: string, server: string): string[] {
+  return [
+    '  tcp-request inspect-delay 5s',
+    '  tcp-request content accept if { req_ssl_hello_type 1 }',
+    `  use_backend %[req_ssl_sni,lower,map(${map})]`,
+    'backend sites',
+    server,
+  ];
+}
+
+function configuration(flavour: HaproxyFlavour, listenPort: number, backend: string, map?: string): string {
+  const server = `  server backend ${backend}`;
   const affordable = Math.floor((hardFileLimit() - OTHER_DESCRIPTORS) / DESCRIPTORS_PER_CONNECTION);
   return [
     'global',
@@ -34,9 +49,10 @@ function configuration(flavour: HaproxyFlavour, listenPort: number, backendPort:
     '  timeout client-fin 30s',
     '  timeout server-fin 30s',
     ...flavour.options.map((line) => `  option ${line}`),
-    'listen bench',
+    map === undefined ? 'listen bench' : 'frontend bench',
     `  bind 127.0.0.1:${listenPort} backlog 4096`,
-    `  server backend 127.0.0.1:${backendPort}`,
+    ...(flavour.listener ?? []).map((line) => `  ${line}`),
+    ...(map === undefined ? [server] : byServerName(map, server)),
     '',
   ].join('\n');
 }
@@ -48,9 +64,11 @@ export function haproxyFlavour(flavour: HaproxyFlavour): ProxyDefinition {
     ...(flavour.works === undefined ? {} : { works: flavour.works }),
     missing: () => (findProgram('haproxy') === undefined ? 'not installed: apt-get install haproxy' : undefined),
     version: () => firstLineOf(findProgram('haproxy') ?? 'haproxy', ['-v']),
-    prepare: ({ listenPort, backendPort, directory }) => {
+    prepare: ({ listenPort, backendAddress, backendPort, backendKind, directory }) => {
       const file = join(directory, 'haproxy.cfg');
-      writeFileSync(file, configuration(flavour, listenPort, backendPort));
+      const map = backendKind === 'hello' ? join(directory, 'names.map') : undefined;
+      if (map !== undefined) writeFileSync(map, siteNames.map((name) => `${name} sites\n`).join(''));
+      writeFileSync(file, configuration(flavour, listenPort, `${backendAddress}:${backendPort}`, map));
       return { command: findProgram('haproxy') ?? 'haproxy', args: ['-db', '-f', file] };
     },
   };

@@ -12,8 +12,8 @@ export interface Backend {
 
 const live = new Set<Backend>();
 
-export async function startBackend(program: string, kind: BackendKind): Promise<Backend> {
-  const child = spawn(program, [kind], { stdio: ['ignore', 'pipe', 'inherit'] });
+export async function startBackend(program: string, kind: BackendKind, listensOn: string): Promise<Backend> {
+  const child = spawn(program, [listensOn, kind], { stdio: ['ignore', 'pipe', 'inherit'] });
   const lines = createInterface({ input: child.stdout });
   const [line] = (await Promise.race([once(lines, 'line'), once(child, 'exit')])) as [unknown];
   if (typeof line !== 'string' || child.pid === undefined) throw new Error(`the ${kind} backend did not start`);

@@ -5,7 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { startBackend, type Backend } from './backend.js';
 import { Child } from './child.js';
 import { freePort } from './free-ports.js';
-import type { BackendKind, ProxyDefinition, Target } from './model.js';
+import type { BackendKind, BackendPlace, ProxyDefinition, Target } from './model.js';
 import { answers } from './probe.js';
 import { processTree } from './process-tree.js';
 
@@ -15,6 +15,7 @@ const POLL_MS = 2;
 export interface InstanceOptions {
   readonly backendProgram: string;
   readonly backendKind: BackendKind;
+  readonly backendPlace: BackendPlace;
   readonly workers: number;
   /** Where the instance makes its own directory. */
   readonly runDirectory: string;
@@ -47,10 +48,16 @@ export class Instance implements Target {
   /** Spawns without waiting until the proxy is ready. */
   static async spawn(definition: ProxyDefinition, options: InstanceOptions): Promise<Instance> {
     const directory = mkdtempSync(join(options.runDirectory, `${definition.name}-`));
-    const backend = await startBackend(options.backendProgram, options.backendKind);
+    const { backendPlace, workers } = options;
+    const backend = await startBackend(options.backendProgram, options.backendKind, backendPlace.listensOn);
     try {
       const listenPort = await freePort();
-      const launch = definition.prepare({ listenPort, backendPort: backend.port, directory, workers: options.workers });
+      const place = {
+        backendAddress: backendPlace.isAt,
+        backendPort: backend.port,
+        backendKind: options.backendKind,
+      };
+      const launch = definition.prepare({ listenPort, ...place, directory, workers });
       const spawnedAtMs = performance.now();
       const child = launch === undefined ? undefined : new Child(launch, join(directory, 'output.log'));
       const port = launch === undefined ? backend.port : listenPort;

@@ -31,11 +31,18 @@ export interface LoadOptions {
   readonly size?: number;
   readonly rate?: number;
   readonly nagle?: boolean;
+  /** Loopback addresses that clients come from, 262,144 by default. */
+  readonly sources?: number;
+  /** File with the bytes that each connection sends, and how many of them at once. */
+  readonly question?: string;
+  readonly 'first-part'?: number;
+  /** Datagrams under way for each client. */
+  readonly window?: number;
 }
 
 export function loadArguments(target: Target, options: LoadOptions): string[] {
-  const { nagle, ...numbers } = options;
-  const args = Object.entries(numbers).flatMap(([name, value]) => [`--${name}`, String(value)]);
+  const { nagle, ...values } = options;
+  const args = Object.entries(values).flatMap(([name, value]) => [`--${name}`, String(value)]);
   args.push('--port', String(target.port), '--backend-pids', String(target.backendPid));
   const pids = target.pids();
   if (pids.length > 0) args.push('--proxy-pids', pids.join(','));

@@ -1,8 +1,12 @@
 /** What a bench run is made of: proxies, works, and the samples that a work takes of a proxy. */
+import type { NativePrograms } from './native-build.js';
 
 export interface Placement {
   readonly listenPort: number;
+  readonly backendAddress: string;
   readonly backendPort: number;
+  /** Also says what is to be passed on: UDP for datagram, TLS by its server name for hello, else TCP. */
+  readonly backendKind: BackendKind;
   /** A directory of this instance alone; gone after the run. */
   readonly directory: string;
   readonly workers: number;
@@ -28,7 +32,7 @@ export interface ProxyDefinition {
   prepare(placement: Placement): Launch | undefined;
 }
 
-export type BackendKind = 'echo' | 'source' | 'sink' | 'banner' | 'wwr' | 'http';
+export type BackendKind = 'echo' | 'source' | 'sink' | 'banner' | 'wwr' | 'http' | 'hello' | 'datagram';
 
 /** A running proxy with a backend of its own, so that TIME_WAIT of one proxy never weighs on another. */
 export interface Target {
@@ -64,9 +68,26 @@ export interface WorkTitle {
   readonly columns: readonly Column[];
 }
 
-/** A work that measures something other than proxies; its rows stand where the others have proxies. */
+/** Where backends are, as themselves and as proxies see it. */
+export interface BackendPlace {
+  readonly listensOn: string;
+  readonly isAt: string;
+}
+
+/** What a run is made of, for a work that measures by itself. */
+export interface RunPlan {
+  readonly proxies: readonly ProxyDefinition[];
+  readonly rounds: number;
+  readonly seconds: number;
+  readonly programs: NativePrograms;
+  /** For the instances' files; the caller removes it. */
+  readonly directory: string;
+  report(line: string): void;
+}
+
+/** A work that measures by itself, and perhaps something other than proxies: its rows stand where the others have those. */
 export interface StandaloneWork extends WorkTitle {
-  runAlone(): Promise<ReadonlyMap<string, readonly Sample[]>>;
+  runAlone(plan: RunPlan): Promise<ReadonlyMap<string, readonly Sample[]>>;
 }
 
 export interface ProxyWork extends WorkTitle {
@@ -91,6 +112,8 @@ export interface RunContext {
   readonly round: number;
   /** Samples taken so far, by work and proxy. */
   samples(work: string, proxy: string): readonly Sample[];
+  /** For files of this run; the caller removes it. */
+  readonly directory: string;
   /** The load generator. */
   readonly clientProgram: string;
 }

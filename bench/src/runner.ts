@@ -4,22 +4,27 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Instance, type InstanceOptions } from './instance.js';
-import type { ProxyDefinition, ProxyWork, Results, RunContext, Sample, StandaloneWork, Work } from './model.js';
-import type { NativePrograms } from './native-build.js';
+import type {
+  BackendPlace,
+  ProxyDefinition,
+  ProxyWork,
+  Results,
+  RunContext,
+  RunPlan,
+  Sample,
+  StandaloneWork,
+  Work,
+} from './model.js';
 
 const SETTLE_MS = 80;
+const ON_LOOPBACK: BackendPlace = { listensOn: '127.0.0.1', isAt: '127.0.0.1' };
 
-export interface Plan {
+export interface Plan extends RunPlan {
   readonly works: readonly Work[];
-  readonly proxies: readonly ProxyDefinition[];
   /** Proxies were asked for by name: measure them in every work, also where they are not by default. */
   readonly isEverywhere: boolean;
-  readonly rounds: number;
-  readonly seconds: number;
-  readonly programs: NativePrograms;
-  /** For the instances' files; the caller removes it. */
-  readonly directory: string;
-  report(line: string): void;
+  /** On loopback unless said. */
+  readonly backendPlace?: BackendPlace;
 }
 
 type Measurement = Omit<Sample, 'round'>;
@@ -56,7 +61,7 @@ export class Runner {
 
   async #runAlone(work: StandaloneWork): Promise<ReadonlyMap<string, readonly Sample[]>> {
     try {
-      return await work.runAlone();
+      return await work.runAlone(this.#plan);
     } catch (error) {
       this.#plan.report(`${work.name}: ${error instanceof Error ? error.message : String(error)}`);
       return new Map([[work.name, [{ round: 0, figures: {}, errors: { failed: 1 } }]]]);
@@ -123,8 +128,9 @@ export class Runner {
   }
 
   #instanceOptions(work: ProxyWork, workers: number): InstanceOptions {
-    const { programs, directory } = this.#plan;
-    return { backendProgram: programs.backend, backendKind: work.backend, workers, runDirectory: directory };
+    const { programs, directory, backendPlace = ON_LOOPBACK } = this.#plan;
+    const backend = { backendProgram: programs.backend, backendKind: work.backend, backendPlace };
+    return { ...backend, workers, runDirectory: directory };
   }
 
   #context(round: number): RunContext {
@@ -132,6 +138,7 @@ export class Runner {
       seconds: this.#plan.seconds,
       round,
       samples: (work, proxy) => this.#results.get(work)?.get(proxy) ?? [],
+      directory: this.#plan.directory,
       clientProgram: this.#plan.programs.client,
     };
   }

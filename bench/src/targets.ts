@@ -1,6 +1,6 @@
 /** What edgeproxy must reach. */
 export type Relation = '≥' | '≤';
-export type Variant = 'reuseport' | 'handoff';
+export type Variant = 'reuseport' | 'handoff' | 'pool';
 
 export interface RatioTarget {
   readonly figure: string;
@@ -21,6 +21,27 @@ export interface ValueTarget {
   readonly digits: number;
   /** The rows of the work that must all stay within the bound. */
   readonly rows: readonly string[];
+}
+
+/** Rows of this proxy against others of its own, in pairs of the same round; all of them must stay within the bound. */
+export interface PairTarget {
+  readonly figure: string;
+  readonly work: string;
+  readonly key: string;
+  readonly bound: number;
+  readonly base: string;
+  readonly pairs: readonly { readonly name: string; readonly row: string; readonly base: string }[];
+}
+
+/** Rows of this proxy against another of its own: how much more each may take, in pairs of the same round. */
+export interface DifferenceTarget {
+  readonly figure: string;
+  readonly work: string;
+  readonly key: string;
+  readonly unit: string;
+  readonly bound: number;
+  readonly base: { readonly name: string; readonly row: string };
+  readonly rows: readonly { readonly name: string; readonly row: string }[];
 }
 
 export const BOTH: readonly Variant[] = ['reuseport', 'handoff'];
@@ -91,6 +112,68 @@ export const ratioTargets: readonly RatioTarget[] = [
     relation: '≤',
     bound: 1.1,
   },
+  ...(
+    [
+      ['64 B', 'udp-64'],
+      ['1,200 B', 'udp-1200'],
+      ['64 B, one client', 'udp-one-64'],
+      ['1,200 B, one client', 'udp-one-1200'],
+    ] as const
+  ).map(([what, work]) => ({
+    figure: `proxy CPU per datagram, ${what}`,
+    work,
+    key: 'proxyCpu',
+    base: 'nginx' as const,
+    relation: '≤' as const,
+    bound: 0.7,
+    variants: ['reuseport'] as const,
+  })),
+  ...(['haproxy', 'nginx'] as const).flatMap((base) =>
+    (['517', '1800'] as const).map((bytes) => ({
+      figure: `proxy CPU per connection by server name, ClientHello of ${bytes} B`,
+      work: `sni-${bytes}`,
+      key: 'proxyCpu',
+      base,
+      relation: '≤' as const,
+      bound: 1,
+    })),
+  ),
+  ...(['haproxy', 'nginx'] as const).map((base) => ({
+    // One round trip of two.
+    figure: 'median time to first byte, 50 ms away, warm connections',
+    work: 'remote',
+    key: 'p50Us',
+    base,
+    relation: '≤' as const,
+    bound: 0.55,
+    variants: ['pool'] as const,
+  })),
+];
+
+export const differenceTargets: readonly DifferenceTarget[] = [
+  {
+    figure: 'proxy CPU per connection, 1,000 networks in rules',
+    work: 'rules',
+    key: 'proxyCpu',
+    unit: 'µs',
+    bound: 1,
+    base: { name: 'without rules', row: 'edgeproxy-rules-none' },
+    rows: [
+      { name: 'one rule', row: 'edgeproxy-rules-1x1000' },
+      { name: '1,000 rules', row: 'edgeproxy-rules-1000x1' },
+    ],
+  },
+];
+
+export const pairTargets: readonly PairTarget[] = [
+  {
+    figure: 'proxy CPU per connection, everything on',
+    work: 'all-on',
+    key: 'proxyCpu',
+    bound: 1.05,
+    base: 'everything off',
+    pairs: BOTH.map((name) => ({ name, row: `edgeproxy-${name}-all-on`, base: `edgeproxy-${name}-all-off` })),
+  },
 ];
 
 export const valueTargets: readonly ValueTarget[] = [
@@ -120,6 +203,15 @@ export const valueTargets: readonly ValueTarget[] = [
     bound: 3,
     digits: 2,
     rows: ['1,000 backends'],
+  },
+  {
+    figure: 'matching rules with 1,000 networks',
+    work: 'match',
+    key: 'decisionUs',
+    unit: 'µs',
+    bound: 1,
+    digits: 2,
+    rows: ['1 rule, 1,000 networks', '1,000 rules, 1 network each'],
   },
   {
     figure: 'first byte after start, 2 workers',

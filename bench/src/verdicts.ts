@@ -1,11 +1,15 @@
 /** Whether a run shows that the targets are reached. */
 import type { Results } from './model.js';
-import { medianOf, pairedRatio } from './statistics.js';
+import { median, medianOf, pairedDifferences, pairedRatio, pairedRatios, quartiles } from './statistics.js';
 import { number } from './tables.js';
 import {
   BOTH,
+  differenceTargets,
+  pairTargets,
   ratioTargets,
   valueTargets,
+  type DifferenceTarget,
+  type PairTarget,
   type RatioTarget,
   type Relation,
   type ValueTarget,
@@ -70,9 +74,51 @@ function valueVerdict(results: Results, target: ValueTarget): Verdict {
   };
 }
 
+function spreadOf(values: readonly number[]): string {
+  const half = quartiles(values);
+  return half === undefined ? '' : ` (half of ${values.length} pairs ${half.map((q) => number(q, 2)).join('–')})`;
+}
+
+function differenceVerdict(results: Results, target: DifferenceTarget): Verdict {
+  const { figure, work, key, unit, bound, base, rows } = target;
+  const ofWork = results.get(work);
+  const baseSamples = ofWork?.get(base.row) ?? [];
+  const differences = rows.map(({ row }) => pairedDifferences(ofWork?.get(row) ?? [], baseSamples, key));
+  const medians = differences.map(median);
+  const texts = rows.flatMap(({ name }, index) => {
+    const reached = medians[index];
+    const spread = spreadOf(differences[index] ?? []);
+    return reached === undefined ? [] : [`${name} ${reached < 0 ? '' : '+'}${number(reached, 2)} ${unit}${spread}`];
+  });
+  return {
+    figure,
+    wanted: `≤ ${bound} ${unit} more than ${base.name}`,
+    reached: texts.join(', ') || '-',
+    isMet: judge(medians, '≤', bound),
+  };
+}
+
+function pairVerdict(results: Results, { figure, work, key, bound, base, pairs }: PairTarget): Verdict {
+  const ofWork = results.get(work);
+  const ratios = pairs.map((pair) => pairedRatios(ofWork?.get(pair.row) ?? [], ofWork?.get(pair.base) ?? [], key));
+  const medians = ratios.map(median);
+  const texts = pairs.flatMap(({ name }, index) => {
+    const spread = spreadOf(ratios[index] ?? []);
+    return medians[index] === undefined ? [] : [`${name} ${number(medians[index], 3)} ×${spread}`];
+  });
+  return {
+    figure,
+    wanted: `≤ ${bound} × ${base}`,
+    reached: texts.join(', ') || '-',
+    isMet: judge(medians, '≤', bound),
+  };
+}
+
 export function judgeTargets(results: Results): Verdict[] {
   return [
     ...ratioTargets.map((target) => ratioVerdict(results, target)),
+    ...differenceTargets.map((target) => differenceVerdict(results, target)),
+    ...pairTargets.map((target) => pairVerdict(results, target)),
     ...valueTargets.map((target) => valueVerdict(results, target)),
   ];
 }

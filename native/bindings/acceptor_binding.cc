@@ -20,8 +20,12 @@ Napi::Function AcceptorBinding::Define(Napi::Env env) {
   return DefineClass(env, "Acceptor",
                      {InstanceMethod<&AcceptorBinding::AddListener>("addListener"),
                       InstanceMethod<&AcceptorBinding::RemoveListener>("removeListener"),
+                      InstanceMethod<&AcceptorBinding::RetireListener>("retireListener"),
+                      InstanceMethod<&AcceptorBinding::Configure>("configure"),
                       InstanceMethod<&AcceptorBinding::WorkerUp>("workerUp"),
                       InstanceMethod<&AcceptorBinding::WorkerDown>("workerDown"),
+                      InstanceMethod<&AcceptorBinding::WorkerStalled>("workerStalled"),
+                      InstanceMethod<&AcceptorBinding::WorkerResumed>("workerResumed"),
                       InstanceMethod<&AcceptorBinding::Stop>("stop"),
                       InstanceMethod<&AcceptorBinding::Stats>("stats"),
                       InstanceMethod<&AcceptorBinding::Close>("close")});
@@ -69,7 +73,9 @@ void AcceptorBinding::Start(Napi::Env env, const AcceptorOptions& options) {
   napi_add_env_cleanup_hook(env, OnEnvironmentExit, this);
 }
 
-void AcceptorBinding::OnDone(uint64_t ticket) { promises_.Fulfil(ticket); }
+void AcceptorBinding::OnDone(uint64_t ticket) { promises_.Fulfil(ticket, true); }
+
+void AcceptorBinding::OnLost(uint64_t ticket) { promises_.Fulfil(ticket, false); }
 
 void AcceptorBinding::OnEnvironmentExit(void* self) { static_cast<AcceptorBinding*>(self)->CloseNow(); }
 
@@ -117,6 +123,33 @@ Napi::Value AcceptorBinding::RemoveListener(const Napi::CallbackInfo& info) {
   return Finish(info.Env(), acceptor_->RemoveListener(fd));
 }
 
+Napi::Value AcceptorBinding::RetireListener(const Napi::CallbackInfo& info) {
+  ArgumentReader arguments(info);
+  const int fd = arguments.Descriptor(0, "fd");
+  if (arguments.HasFailed()) return info.Env().Undefined();
+  return Promise(info.Env(), [&](uint64_t ticket) { return acceptor_->RetireListener(fd, ticket); });
+}
+
+Napi::Value AcceptorBinding::Configure(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  if (!info[0].IsObject()) {
+    ThrowTypeError(env, "configure: expected an object of limits");
+    return env.Undefined();
+  }
+  OptionReader reader(env, info[0].As<Napi::Object>());
+  const uint32_t max_connections = reader.Uint("maxConnectionsPerWorker");
+  const uint32_t total = reader.Uint("maxConnectionsTotal");
+  const ListenerOptions listeners = reader.Listeners("listeners");
+  const RateRule rate_rule = reader.Rate("rateRule");
+  if (reader.HasFailed()) return env.Undefined();
+  if (max_connections == 0 || max_connections > INT32_MAX) {
+    ThrowTypeError(env, "configure: maxConnectionsPerWorker out of range");
+    return env.Undefined();
+  }
+  const ConnectionLimits limits = ConnectionLimits::Of(total, listeners);
+  return Finish(env, acceptor_->Configure(static_cast<int32_t>(max_connections), limits, rate_rule));
+}
+
 Napi::Value AcceptorBinding::WorkerUp(const Napi::CallbackInfo& info) {
   ArgumentReader arguments(info);
   const auto index = static_cast<uint32_t>(arguments.Whole(0, "index", 0, workers_ - 1));
@@ -133,6 +166,20 @@ Napi::Value AcceptorBinding::WorkerDown(const Napi::CallbackInfo& info) {
   return Promise(info.Env(), [&](uint64_t ticket) { return acceptor_->WorkerDown(index, ticket); });
 }
 
+Napi::Value AcceptorBinding::WorkerStalled(const Napi::CallbackInfo& info) {
+  ArgumentReader arguments(info);
+  const auto index = static_cast<uint32_t>(arguments.Whole(0, "index", 0, workers_ - 1));
+  if (arguments.HasFailed()) return info.Env().Undefined();
+  return Promise(info.Env(), [&](uint64_t ticket) { return acceptor_->WorkerStalled(index, ticket); });
+}
+
+Napi::Value AcceptorBinding::WorkerResumed(const Napi::CallbackInfo& info) {
+  ArgumentReader arguments(info);
+  const auto index = static_cast<uint32_t>(arguments.Whole(0, "index", 0, workers_ - 1));
+  if (arguments.HasFailed()) return info.Env().Undefined();
+  return Finish(info.Env(), acceptor_->WorkerResumed(index));
+}
+
 Napi::Value AcceptorBinding::Stop(const Napi::CallbackInfo& info) {
   return Promise(info.Env(), [&](uint64_t ticket) { return acceptor_->Stop(ticket); });
 }
@@ -146,6 +193,7 @@ Napi::Value AcceptorBinding::Stats(const Napi::CallbackInfo& info) {
   };
   set("accepted", stats.accepted);
   set("handed", stats.handed);
+  set("refused", stats.refused);
   set("recovered", stats.recovered);
   set("lost", stats.lost);
   set("pausedForDescriptors", stats.paused_for_descriptors);

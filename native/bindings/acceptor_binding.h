@@ -20,6 +20,7 @@ class AcceptorBinding : public Napi::ObjectWrap<AcceptorBinding>, private Accept
  private:
   // On the acceptor's thread.
   void OnDone(uint64_t ticket) override;
+  void OnLost(uint64_t ticket) override;
 
   void Start(Napi::Env env, const AcceptorOptions& options);
   // Shared by close(), the destructor and the end of the environment.
@@ -31,8 +32,12 @@ class AcceptorBinding : public Napi::ObjectWrap<AcceptorBinding>, private Accept
 
   Napi::Value AddListener(const Napi::CallbackInfo& info);
   Napi::Value RemoveListener(const Napi::CallbackInfo& info);
+  Napi::Value RetireListener(const Napi::CallbackInfo& info);
+  Napi::Value Configure(const Napi::CallbackInfo& info);
   Napi::Value WorkerUp(const Napi::CallbackInfo& info);
   Napi::Value WorkerDown(const Napi::CallbackInfo& info);
+  Napi::Value WorkerStalled(const Napi::CallbackInfo& info);
+  Napi::Value WorkerResumed(const Napi::CallbackInfo& info);
   Napi::Value Stop(const Napi::CallbackInfo& info);
   Napi::Value Stats(const Napi::CallbackInfo& info);
   Napi::Value Close(const Napi::CallbackInfo& info);

@@ -5,7 +5,7 @@
 
 namespace edgeproxy {
 
-// createRegion, mapRegion, closeFd, raiseFileLimit, dieWithParent, listen, createChannel, send*.
+// createRegion, mapRegion, closeFd, tryLockFile, raiseFileLimit, dieWithParent, listen, createChannel, send*.
 void RegisterRegion(Napi::Env env, Napi::Object exports);
 // The class Acceptor.
 void RegisterAcceptor(Napi::Env env, Napi::Object exports);

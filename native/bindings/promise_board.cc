@@ -17,7 +17,7 @@ struct PromiseBoard::Waiting {
   }
 };
 
-// Tickets travel as the data pointer of a call: nothing to allocate, nothing to free where the environment is gone.
+// Tickets and what they are fulfilled with travel as the data pointer of a call: nothing to allocate, nothing to free where the environment is gone.
 static_assert(sizeof(void*) >= sizeof(uint64_t));
 
 bool PromiseBoard::Open(Napi::Env env, const char* name) {
@@ -46,8 +46,8 @@ Napi::Value PromiseBoard::Add(Napi::Env env, uint64_t& ticket) {
   return Napi::Value(env, promise);
 }
 
-void PromiseBoard::Fulfil(uint64_t ticket) {
-  napi_call_threadsafe_function(function_, reinterpret_cast<void*>(ticket), napi_tsfn_nonblocking);
+void PromiseBoard::Fulfil(uint64_t ticket, bool value) {
+  napi_call_threadsafe_function(function_, reinterpret_cast<void*>(ticket << 1 | (value ? 1 : 0)), napi_tsfn_nonblocking);
 }
 
 void PromiseBoard::Reject(Napi::Env env, uint64_t ticket, Napi::Error reason) {
@@ -61,13 +61,13 @@ void PromiseBoard::Deliver(napi_env env, napi_value, void* context, void* data) 
   // The environment is ending, and `context` may be gone already.
   if (env == nullptr) return;
   auto* waiting = static_cast<Waiting*>(context);
-  const auto ticket = reinterpret_cast<uint64_t>(data);
+  const auto ticket = reinterpret_cast<uint64_t>(data) >> 1;
   const auto found = waiting->deferred.find(ticket);
   if (found == waiting->deferred.end()) return;
   // Node-API itself rather than its C++ wrapper, which ends the process where a terminating thread cannot run JavaScript.
-  napi_value undefined = nullptr;
-  napi_get_undefined(env, &undefined);
-  napi_resolve_deferred(env, found->second, undefined);
+  napi_value value = nullptr;
+  napi_get_boolean(env, (reinterpret_cast<uint64_t>(data) & 1) != 0, &value);
+  napi_resolve_deferred(env, found->second, value);
   waiting->Forget(env, ticket);
 }
 

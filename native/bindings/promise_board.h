@@ -17,8 +17,8 @@ class PromiseBoard {
   bool Open(Napi::Env env, const char* name);
   // A new promise; `ticket` is its number.
   Napi::Value Add(Napi::Env env, uint64_t& ticket);
-  // Fulfils it with undefined, soon; from any thread, once per ticket, and before Close.
-  void Fulfil(uint64_t ticket);
+  // Fulfils it with that, soon; from any thread, once per ticket, and before Close.
+  void Fulfil(uint64_t ticket, bool value);
   // The same at once, for a ticket that no other thread knows.
   void Reject(Napi::Env env, uint64_t ticket, Napi::Error reason);
   // What Fulfil was called for is still delivered while the loop runs; idempotent.

@@ -4,6 +4,7 @@
 #include <string>
 #include <utility>
 
+#include "argument_reader.h"
 #include "exports.h"
 #include "native_error.h"
 #include "option_reader.h"
@@ -14,7 +15,10 @@ void RegisterRelay(Napi::Env env, Napi::Object exports) { exports.Set("Relay", R
 
 Napi::Function RelayBinding::Define(Napi::Env env) {
   return DefineClass(env, "Relay",
-                     {InstanceMethod<&RelayBinding::Drain>("drain"),
+                     {InstanceMethod<&RelayBinding::Configure>("configure"),
+                      InstanceMethod<&RelayBinding::CloseBackend>("closeBackend"),
+                      InstanceMethod<&RelayBinding::LeaveListener>("leaveListener"),
+                      InstanceMethod<&RelayBinding::Drain>("drain"),
                       InstanceMethod<&RelayBinding::ConnectionCount>("connectionCount"),
                       InstanceMethod<&RelayBinding::Close>("close")});
 }
@@ -35,6 +39,23 @@ RelayBinding::RelayBinding(const Napi::CallbackInfo& info) : Napi::ObjectWrap<Re
 
 RelayBinding::~RelayBinding() { CloseNow(); }
 
+void RelayBinding::ReadLimits(OptionReader& reader, RelayOptions& to) {
+  to.max_connections = reader.Uint("maxConnections");
+  to.max_udp_sessions = reader.Uint("maxUdpSessions");
+  to.connect_retries = std::min(reader.Uint("connectRetries"), kMaxTries - 1);
+  to.is_splice_enabled = reader.Bool("isSpliceEnabled");
+  to.copy_buffer_bytes = reader.Uint("bufferBytes");
+  to.max_pipes = reader.Uint("maxPipes");
+  to.pool.max_per_backend = reader.Uint("poolMaxPerBackend");
+  to.pool.max_connections = reader.Uint("poolMaxConnections");
+  to.pool.idle_timeout_ms = reader.Uint("poolIdleTimeoutMs");
+  to.pool.max_lifetime_ms = reader.Uint("poolMaxLifetimeMs");
+  to.pool.connect_timeout_ms = reader.Uint("poolConnectTimeoutMs");
+  to.rate_rule = reader.Rate("rateRule");
+  to.listeners = reader.Listeners("listeners");
+  to.limits = ConnectionLimits::Of(reader.Uint("maxConnectionsTotal"), to.listeners);
+}
+
 bool RelayBinding::ReadOptions(Napi::Env env, Napi::Object options, RelayOptions& to, uint32_t& worker) {
   OptionReader reader(env, options);
   region_ = reader.Shared("region");
@@ -43,15 +64,9 @@ bool RelayBinding::ReadOptions(Napi::Env env, Napi::Object options, RelayOptions
   reader.Uint("channelFd");
   Napi::Int32Array requests = reader.Words("requests", kBatchCapacity * sizeof(RouteRequest) / 4);
   Napi::Int32Array responses = reader.Words("responses", kBatchCapacity * sizeof(RouteResponse) / 4);
-  Napi::Int32Array clock = reader.Words("clock", 1);
-  to.max_connections = reader.Uint("maxConnections");
-  to.connect_retries = std::min(reader.Uint("connectRetries"), kMaxTries - 1);
-  to.connect_timeout_ms = reader.Uint("connectTimeoutMs");
-  to.idle_timeout_ms = reader.Uint("idleTimeoutMs");
-  to.half_close_timeout_ms = reader.Uint("halfCloseTimeoutMs");
-  to.max_lifetime_ms = reader.Uint("maxLifetimeMs");
-  to.is_splice_enabled = reader.Bool("isSpliceEnabled");
-  to.max_pipes = reader.Uint("maxPipes");
+  Napi::Uint8Array names = reader.Bytes("names", kBatchCapacity * kNameBytes);
+  Napi::Int32Array clock = reader.Words("clock", sizeof(BatchClock) / 4);
+  ReadLimits(reader, to);
   const Napi::Function on_batch = reader.Function("onBatch");
   const Napi::Function on_region = reader.Function("onRegion");
   if (reader.HasFailed()) return false;
@@ -63,9 +78,10 @@ bool RelayBinding::ReadOptions(Napi::Env env, Napi::Object options, RelayOptions
   }
   requests_ = Napi::Persistent(requests);
   responses_ = Napi::Persistent(responses);
+  names_ = Napi::Persistent(names);
   clock_ = Napi::Persistent(clock);
   responses_data_ = reinterpret_cast<RouteResponse*>(responses.Data());
-  clock_data_ = clock.Data();
+  clock_data_ = reinterpret_cast<BatchClock*>(clock.Data());
   on_batch_ = Napi::Persistent(on_batch);
   on_region_ = Napi::Persistent(on_region);
   return true;
@@ -74,9 +90,8 @@ bool RelayBinding::ReadOptions(Napi::Env env, Napi::Object options, RelayOptions
 bool RelayBinding::Start(Napi::Env env, const RelayOptions& options, uint32_t worker, UniqueFd channel) {
   uv_loop_t* loop = nullptr;
   napi_get_uv_event_loop(env, &loop);
-  auto* requests = reinterpret_cast<RouteRequest*>(requests_.Value().Data());
-  relay_ = std::make_unique<Relay>(options, RegionView(region_.data, region_.length), worker, static_cast<RelayHost&>(*this), requests,
-                                   responses_data_);
+  const BatchArrays batch{reinterpret_cast<RouteRequest*>(requests_.Value().Data()), responses_data_, names_.Value().Data()};
+  relay_ = std::make_unique<Relay>(options, RegionView(region_.data, region_.length), worker, static_cast<RelayHost&>(*this), batch);
   const int error = relay_->Open(std::move(channel));
   if (error != 0) {
     relay_.reset();
@@ -99,9 +114,14 @@ bool RelayBinding::Start(Napi::Env env, const RelayOptions& options, uint32_t wo
 }
 
 void RelayBinding::Dispatch() {
-  if (!relay_) return;
+  if (relay_) Drive([this] { relay_->Dispatch(); });
+}
+
+// Runs what may route clients, and so call JavaScript, which may call this object again.
+template <typename Work>
+void RelayBinding::Drive(Work work) {
   is_dispatching_ = true;
-  relay_->Dispatch();
+  work();
   is_dispatching_ = false;
   if (is_close_wanted_) return CloseNow();
   Arm();
@@ -129,12 +149,15 @@ void RelayBinding::Arm() {
       static_cast<uint64_t>(delay_ms), 0);
 }
 
-void RelayBinding::OnBatch(uint32_t count, uint32_t now_secs) {
+void RelayBinding::OnBatch(uint32_t count, const BatchClock& now) {
   const Napi::Env env = Env();
   const Napi::HandleScope scope(env);
-  *clock_data_ = static_cast<int32_t>(now_secs);
+  *clock_data_ = now;
   // Should JavaScript throw, every client of the batch is rejected rather than sent to a leftover of the last one.
-  for (uint32_t i = 0; i < count; i++) responses_data_[i].slot = -1;
+  for (uint32_t i = 0; i < count; i++) {
+    responses_data_[i].slot = -1;
+    responses_data_[i].client = 0;
+  }
   // A plain call: route() makes no promise and no tick, and MakeCallback's round through Node's queues costs 5 to 10 µs
   // where the caches are cold, which is where a client's latency is (measured one connection at a time).
   on_batch_.Call({Napi::Number::New(env, count)});
@@ -162,18 +185,44 @@ void RelayBinding::OnLost(const SystemError& reason) {
   napi_fatal_exception(env, error.Value());
 }
 
-Napi::Value RelayBinding::Drain(const Napi::CallbackInfo& info) {
-  if (!relay_ || is_dispatching_) return info.Env().Undefined();
-  is_dispatching_ = true;
-  relay_->Drain();
-  is_dispatching_ = false;
-  if (is_close_wanted_) {
-    CloseNow();
-  } else {
-    Arm();
+Napi::Value RelayBinding::Configure(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  if (!info[0].IsObject()) {
+    ThrowTypeError(env, "configure: expected an object of limits");
+    return env.Undefined();
+  }
+  OptionReader reader(env, info[0].As<Napi::Object>());
+  RelayOptions options;
+  ReadLimits(reader, options);
+  if (reader.HasFailed() || !relay_) return env.Undefined();
+  relay_->Configure(options);
+  // A deadline may be nearer now; during a dispatch its end sees to that.
+  if (!is_dispatching_) Arm();
+  return env.Undefined();
+}
+
+Napi::Value RelayBinding::CloseBackend(const Napi::CallbackInfo& info) {
+  ArgumentReader arguments(info);
+  const uint32_t slot = arguments.Uint(0, "slot");
+  const auto reason = static_cast<EndReason>(arguments.Whole(1, "reason", 0, kEndReasons - 1));
+  if (!arguments.HasFailed() && relay_ && !is_dispatching_) {
+    Drive([&] { relay_->CloseBackend(slot, reason); });
   }
   return info.Env().Undefined();
 }
+
+Napi::Value RelayBinding::LeaveListener(const Napi::CallbackInfo& info) {
+  ArgumentReader arguments(info);
+  const uint32_t id = arguments.Uint(0, "listenerId");
+  if (!arguments.HasFailed() && relay_) relay_->LeaveListener(id);
+  return info.Env().Undefined();
+}
+
+Napi::Value RelayBinding::Drain(const Napi::CallbackInfo& info) {
+  if (relay_ && !is_dispatching_) Drive([this] { relay_->Drain(); });
+  return info.Env().Undefined();
+}
+
 
 Napi::Value RelayBinding::ConnectionCount(const Napi::CallbackInfo& info) {
   return Napi::Number::New(info.Env(), relay_ ? relay_->connection_count() : 0);

@@ -6,6 +6,7 @@
 
 #include <memory>
 
+#include "option_reader.h"
 #include "relay.h"
 #include "shared_buffer.h"
 
@@ -26,17 +27,23 @@ class RelayBinding : public Napi::ObjectWrap<RelayBinding>, private RelayHost {
     int open = 0;
   };
 
-  void OnBatch(uint32_t count, uint32_t now_secs) override;
+  void OnBatch(uint32_t count, const BatchClock& now) override;
   void OnRegion(uint32_t kind, UniqueFd fd) override;
   void OnLost(const SystemError& reason) override;
 
+  static void ReadLimits(OptionReader& reader, RelayOptions& to);
   bool ReadOptions(Napi::Env env, Napi::Object options, RelayOptions& relay_options, uint32_t& worker);
   bool Start(Napi::Env env, const RelayOptions& options, uint32_t worker, UniqueFd channel);
   void Dispatch();
+  template <typename Work>
+  void Drive(Work work);
   void Arm();
   void CloseNow();
   static void OnEnvironmentExit(void* self);
 
+  Napi::Value Configure(const Napi::CallbackInfo& info);
+  Napi::Value CloseBackend(const Napi::CallbackInfo& info);
+  Napi::Value LeaveListener(const Napi::CallbackInfo& info);
   Napi::Value Drain(const Napi::CallbackInfo& info);
   Napi::Value ConnectionCount(const Napi::CallbackInfo& info);
   Napi::Value Close(const Napi::CallbackInfo& info);
@@ -46,9 +53,10 @@ class RelayBinding : public Napi::ObjectWrap<RelayBinding>, private RelayHost {
   // The arrays stay referenced, so their memory stays where it is.
   Napi::Reference<Napi::Int32Array> requests_;
   Napi::Reference<Napi::Int32Array> responses_;
+  Napi::Reference<Napi::Uint8Array> names_;
   Napi::Reference<Napi::Int32Array> clock_;
   RouteResponse* responses_data_ = nullptr;
-  int32_t* clock_data_ = nullptr;
+  BatchClock* clock_data_ = nullptr;
   Napi::FunctionReference on_batch_;
   Napi::FunctionReference on_region_;
   std::unique_ptr<Napi::AsyncContext> async_context_;

@@ -79,6 +79,18 @@ SystemError Acceptor::RemoveListener(int fd) {
   return Push({.kind = AcceptorCommand::Kind::kRemoveListener, .key = fd});
 }
 
+SystemError Acceptor::RetireListener(int fd, uint64_t ticket) {
+  return Push({.kind = AcceptorCommand::Kind::kRetireListener, .key = fd, .ticket = ticket});
+}
+
+SystemError Acceptor::Configure(int32_t max_connections_per_worker, ConnectionLimits limits, RateRule rate_rule) {
+  AcceptorCommand command{.kind = AcceptorCommand::Kind::kConfigure};
+  command.index = static_cast<uint32_t>(max_connections_per_worker);
+  command.limits = limits;
+  command.rate_rule = rate_rule;
+  return Push(std::move(command));
+}
+
 SystemError Acceptor::WorkerUp(uint32_t index, int primary_end, int worker_end) {
   AcceptorCommand command{.kind = AcceptorCommand::Kind::kWorkerUp, .index = index};
   SystemError error = Duplicate(primary_end, command.first);
@@ -88,6 +100,14 @@ SystemError Acceptor::WorkerUp(uint32_t index, int primary_end, int worker_end) 
 
 SystemError Acceptor::WorkerDown(uint32_t index, uint64_t ticket) {
   return Push({.kind = AcceptorCommand::Kind::kWorkerDown, .index = index, .ticket = ticket});
+}
+
+SystemError Acceptor::WorkerStalled(uint32_t index, uint64_t ticket) {
+  return Push({.kind = AcceptorCommand::Kind::kWorkerStalled, .index = index, .ticket = ticket});
+}
+
+SystemError Acceptor::WorkerResumed(uint32_t index) {
+  return Push({.kind = AcceptorCommand::Kind::kWorkerResumed, .index = index});
 }
 
 SystemError Acceptor::Stop(uint64_t ticket) {

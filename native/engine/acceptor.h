@@ -26,8 +26,15 @@ class Acceptor {
   // Before Start and after Close these fail with ESHUTDOWN, and with EAGAIN where too many commands wait.
   SystemError AddListener(uint32_t id, int fd);
   SystemError RemoveListener(int fd);
+  // Removes it once its queue is empty.
+  SystemError RetireListener(int fd, uint64_t ticket);
+  // Other limits; the one per worker is above 0.
+  SystemError Configure(int32_t max_connections_per_worker, ConnectionLimits limits, RateRule rate_rule = {});
   SystemError WorkerUp(uint32_t index, int primary_end, int worker_end);
   SystemError WorkerDown(uint32_t index, uint64_t ticket);
+  // For one that lives and does not read; see WorkerSet. The ticket is done when others may send to the worker again.
+  SystemError WorkerStalled(uint32_t index, uint64_t ticket);
+  SystemError WorkerResumed(uint32_t index);
   SystemError Stop(uint64_t ticket);
 
   // Carries out what was asked before, then ends and joins the thread; idempotent.

@@ -4,6 +4,7 @@
 #include <sys/socket.h>
 #include <time.h>
 
+#include <algorithm>
 #include <utility>
 
 namespace edgeproxy {
@@ -16,10 +17,14 @@ constexpr int64_t kMillisecondNs = 1'000'000;
 constexpr uint32_t kRoundSockets = kMessageDescriptors;
 
 // A place that a worker frees is not announced: it is looked for this often, and only while all are full.
-constexpr int64_t kPollNs = 2 * kMillisecondNs;
+constexpr int kPollMs = 2;
+constexpr int64_t kPollNs = kPollMs * kMillisecondNs;
 constexpr int64_t kDescriptorPauseNs = 20 * kMillisecondNs;
 // How long stop() tries to place what waits when the workers are full or their channels are.
 constexpr int64_t kStopGraceNs = 250 * kMillisecondNs;
+// How much longer where somebody has been accepted and only the channels are full: on a busy machine a worker may not run
+// for a while, and a reset would tell that client that the proxy has failed.
+constexpr uint64_t kHandOnGraceNs = 5'000 * uint64_t{kMillisecondNs};
 
 uint64_t NowNs() {
   timespec now;
@@ -37,21 +42,31 @@ AcceptorLoop::AcceptorLoop(const AcceptorOptions& options, AcceptorQueue& comman
       commands_(commands),
       observer_(observer),
       stats_(stats),
-      workers_(options.region, options.max_connections_per_worker) {}
+      workers_(options.region, options.max_connections_per_worker),
+      room_(options.region, {}),
+      gate_(options.region) {}
 
 SystemError AcceptorLoop::Open() { return listeners_.Open(commands_.wake_fd()); }
 
 void AcceptorLoop::Run() {
   while (is_open_) Turn();
+  for (const Stall& stall : stalls_) observer_.OnDone(stall.ticket);
+  stalls_.clear();
   FinishStop();
 }
 
 void AcceptorLoop::Turn() {
+  if (!stalls_.empty()) SettleStalls();
   if (!held_.empty()) HandOn();
   if (!stop_tickets_.empty()) return StopTurn();
   const int64_t rest_ns = RestNs();
   if (rest_ns == 0) return WaitAndAccept();
   if (WaitForCommands(rest_ns)) RunCommands();
+}
+
+uint32_t AcceptorLoop::Room(uint32_t limit) const {
+  const auto room = static_cast<uint32_t>(std::clamp<int64_t>(room_.InAll(), 0, limit));
+  return workers_.Room(room);
 }
 
 int64_t AcceptorLoop::RestNs() {
@@ -60,18 +75,19 @@ int64_t AcceptorLoop::RestNs() {
     if (paused_until_ns_ > now_ns) return static_cast<int64_t>(paused_until_ns_ - now_ns);
     paused_until_ns_ = 0;
   }
-  if (held_.empty() && workers_.Room(1) > 0) {
+  if (held_.empty() && Room(1) > 0) {
     is_resting_ = false;
     return 0;
   }
-  if (!workers_.has_live()) return -1;
+  if (!workers_.has_live()) return stalls_.empty() ? -1 : kPollNs;
   if (!is_resting_) Add(stats_.rested, 1);
   is_resting_ = true;
   return kPollNs;
 }
 
 void AcceptorLoop::WaitAndAccept() {
-  if (listeners_.Wait(-1)) RunCommands();
+  const bool has_full = listeners_.Rearm(room_);
+  if (listeners_.Wait(stalls_.empty() && !has_full ? -1 : kPollMs)) RunCommands();
   if (!listeners_.has_ready()) return;
   if (!coalescing_.ShouldGather(NowNs())) {
     AcceptRound();
@@ -86,7 +102,8 @@ WorkerSet::Dispatched AcceptorLoop::AcceptRound() {
   const size_t before = held_.size();
   // Idle, the first client is not kept waiting for the question whether there is a second one.
   const uint32_t most = coalescing_.IsBusy(NowNs()) ? kRoundSockets : 1;
-  const ListenerSet::Outcome outcome = listeners_.Accept(workers_.Room(most), held_);
+  const ListenerSet::Outcome outcome = listeners_.Accept(Room(most), room_, gate_, {held_, refused_});
+  ReportRetired();
   const auto accepted = static_cast<uint32_t>(held_.size() - before);
   const uint64_t now_ns = NowNs();
   coalescing_.NoteAccepted(now_ns, accepted);
@@ -95,7 +112,20 @@ WorkerSet::Dispatched AcceptorLoop::AcceptRound() {
     paused_until_ns_ = now_ns + kDescriptorPauseNs;
     Add(stats_.paused_for_descriptors, 1);
   }
-  return HandOn();
+  // Those who may come in go first.
+  const WorkerSet::Dispatched dispatched = HandOn();
+  ResetRefused();
+  return dispatched;
+}
+
+// Counted before they can know of it. No other thread writes that line, so a load and a store are an increment.
+void AcceptorLoop::ResetRefused() {
+  if (refused_.empty()) return;
+  std::atomic<uint64_t>& total = options_.region.acceptor().rate_limited;
+  total.store(total.load(std::memory_order_relaxed) + refused_.size(), std::memory_order_relaxed);
+  Add(stats_.refused, refused_.size());
+  // Closing resets: see reset_on_close.h.
+  refused_.clear();
 }
 
 WorkerSet::Dispatched AcceptorLoop::HandOn() {
@@ -109,6 +139,12 @@ void AcceptorLoop::PublishTotals() {
   stats_.recovered.store(workers_.recovered(), std::memory_order_relaxed);
   stats_.lost.store(workers_.lost(), std::memory_order_relaxed);
   stats_.broken_listeners.store(listeners_.broken(), std::memory_order_relaxed);
+}
+
+void AcceptorLoop::ReportRetired() {
+  std::vector<uint64_t> done;
+  listeners_.TakeRetired(done);
+  for (const uint64_t ticket : done) observer_.OnDone(ticket);
 }
 
 // Whether commands wait.
@@ -132,6 +168,16 @@ void AcceptorLoop::Execute(AcceptorCommand& command) {
       break;
     case AcceptorCommand::Kind::kRemoveListener:
       listeners_.Remove(command.key);
+      ReportRetired();
+      break;
+    case AcceptorCommand::Kind::kRetireListener:
+      listeners_.Retire(command.key, command.ticket);
+      ReportRetired();
+      break;
+    case AcceptorCommand::Kind::kConfigure:
+      workers_.LimitConnections(static_cast<int32_t>(command.index));
+      room_.Configure(command.limits);
+      gate_.Configure(command.rate_rule);
       break;
     case AcceptorCommand::Kind::kWorkerUp:
       workers_.Up(command.index, std::move(command.first), std::move(command.second), held_);
@@ -141,6 +187,15 @@ void AcceptorLoop::Execute(AcceptorCommand& command) {
       HandOn();
       observer_.OnDone(command.ticket);
       break;
+    case AcceptorCommand::Kind::kWorkerStalled:
+      workers_.Stall(command.index, held_);
+      stalls_.push_back({command.index, command.ticket});
+      HandOn();
+      SettleStalls();
+      break;
+    case AcceptorCommand::Kind::kWorkerResumed:
+      workers_.Resume(command.index);
+      break;
     case AcceptorCommand::Kind::kStop:
       if (stop_tickets_.empty()) stop_deadline_ns_ = NowNs() + kStopGraceNs;
       stop_tickets_.push_back(command.ticket);
@@ -148,20 +203,33 @@ void AcceptorLoop::Execute(AcceptorCommand& command) {
   }
 }
 
+void AcceptorLoop::SettleStalls() {
+  std::erase_if(stalls_, [this](const Stall& stall) {
+    const WorkerSet::Settled settled = workers_.Settle(stall.index);
+    if (settled == WorkerSet::Settled::kNotYet) return false;
+    if (settled == WorkerSet::Settled::kLost) observer_.OnLost(stall.ticket);
+    else observer_.OnDone(stall.ticket);
+    return true;
+  });
+}
+
 void AcceptorLoop::StopTurn() {
+  const bool has_full = listeners_.Rearm(room_);
   listeners_.Wait(0);
-  const bool is_drained = !listeners_.has_ready() && held_.empty();
-  if (is_drained || NowNs() >= stop_deadline_ns_) return FinishStop();
-  if (held_.empty()) AcceptRound();
-  if (!held_.empty() || workers_.Room(1) == 0 || paused_until_ns_ != 0) WaitForCommands(kPollNs);
+  const uint64_t now_ns = NowNs();
+  const uint64_t patience_ns = !held_.empty() && workers_.has_live() ? kHandOnGraceNs : 0;
+  const bool is_drained = !listeners_.has_ready() && !has_full && held_.empty();
+  if (is_drained || now_ns >= stop_deadline_ns_ + patience_ns) return FinishStop();
+  if (paused_until_ns_ != 0 && now_ns >= paused_until_ns_) paused_until_ns_ = 0;
+  if (held_.empty() && paused_until_ns_ == 0) AcceptRound();
+  if (!held_.empty() || has_full || Room(1) == 0 || paused_until_ns_ != 0) WaitForCommands(kPollNs);
   RunCommands();
 }
 
 void AcceptorLoop::FinishStop() {
   listeners_.Clear();
-  // A reset, so that these clients see a failure and not an empty answer.
-  const linger reset = {1, 0};
-  for (const HandedSocket& socket : held_) ::setsockopt(socket.fd.get(), SOL_SOCKET, SO_LINGER, &reset, sizeof reset);
+  ReportRetired();
+  // Resets these clients (see reset_on_close.h), so that they see a failure and not an empty answer.
   held_.clear();
   for (const uint64_t ticket : stop_tickets_) observer_.OnDone(ticket);
   stop_tickets_.clear();

@@ -12,7 +12,9 @@
 
 #include "coalesce_policy.h"
 #include "command_queue.h"
+#include "connection_limits.h"
 #include "listener_set.h"
+#include "rate_gate.h"
 #include "shared_layout.h"
 #include "system_error.h"
 #include "unique_fd.h"
@@ -29,7 +31,9 @@ struct AcceptorOptions {
 struct AcceptorStats {
   std::atomic<uint64_t> accepted{0};
   std::atomic<uint64_t> handed{0};
-  // Taken back from dead workers, and lost there for want of descriptors.
+  // Over their rate: reset at once, and not among the accepted.
+  std::atomic<uint64_t> refused{0};
+  // Taken back from dead and stalled workers, and lost there for want of descriptors.
   std::atomic<uint64_t> recovered{0};
   std::atomic<uint64_t> lost{0};
   // How often accepting paused because descriptors or memory ran out, and because no live worker had room.
@@ -43,15 +47,20 @@ struct AcceptorStats {
 class AcceptorObserver {
  public:
   virtual void OnDone(uint64_t ticket) = 0;
+  // The same of a stalled worker whose orders are lost: it must be replaced.
+  virtual void OnLost(uint64_t ticket) = 0;
 
  protected:
   ~AcceptorObserver() = default;
 };
 
 struct AcceptorCommand {
-  enum class Kind { kAddListener, kRemoveListener, kWorkerUp, kWorkerDown, kStop };
+  enum class Kind {
+    kAddListener, kRemoveListener, kRetireListener, kConfigure, kWorkerUp, kWorkerDown, kWorkerStalled, kWorkerResumed,
+    kStop
+  };
   Kind kind;
-  // Of the listener or of the worker.
+  // Of the listener or of the worker; the limit of kConfigure.
   uint32_t index = 0;
   // The number by which the caller knows a listener; not a descriptor of ours.
   int key = -1;
@@ -59,6 +68,9 @@ struct AcceptorCommand {
   UniqueFd first = UniqueFd();
   UniqueFd second = UniqueFd();
   uint64_t ticket = 0;
+  // Of kConfigure.
+  ConnectionLimits limits{};
+  RateRule rate_rule{};
 };
 using AcceptorQueue = CommandQueue<AcceptorCommand>;
 
@@ -74,14 +86,19 @@ class AcceptorLoop {
   void Turn();
   // How long to wait for commands alone before accepting; 0: accept now, -1: until a command comes.
   int64_t RestNs();
+  // How many connections may be accepted now, at most `limit`.
+  uint32_t Room(uint32_t limit) const;
   void WaitAndAccept();
   WorkerSet::Dispatched AcceptRound();
   WorkerSet::Dispatched HandOn();
+  void ResetRefused();
   void PublishTotals();
+  void ReportRetired();
 
   bool WaitForCommands(int64_t timeout_ns);
   void RunCommands();
   void Execute(AcceptorCommand& command);
+  void SettleStalls();
 
   void StopTurn();
   void FinishStop();
@@ -92,13 +109,24 @@ class AcceptorLoop {
   AcceptorStats& stats_;
 
   WorkerSet workers_;
+  ConnectionRoom room_;
+  RateGate gate_;
   ListenerSet listeners_;
   HeldSockets held_;
+  // Of one round.
+  std::vector<UniqueFd> refused_;
   std::vector<AcceptorCommand> taken_;
   CoalescePolicy coalescing_;
   uint64_t paused_until_ns_ = 0;
   bool is_resting_ = false;
   bool is_open_ = true;
+
+  // Workers whose channel could not be given all of its messages back yet, and who waits for that.
+  struct Stall {
+    uint32_t index;
+    uint64_t ticket;
+  };
+  std::vector<Stall> stalls_;
 
   std::vector<uint64_t> stop_tickets_;
   uint64_t stop_deadline_ns_ = 0;

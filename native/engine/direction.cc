@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdlib>
 #include <cstring>
@@ -13,7 +14,9 @@ namespace {
 // Once this much waits for slow readers, each direction may add only a little more.
 constexpr uint64_t kPendingComfortBytes = 64 << 20;
 constexpr size_t kTightReadBytes = 4 << 10;
-constexpr uint8_t kFullReadsToSplice = 2;
+// A read of this size, or that fills a smaller buffer, is part of a stream; so many bytes of such reads in a row are one.
+constexpr uint32_t kStreamReadBytes = 64 << 10;
+constexpr uint32_t kBytesToSplice = 2 * kStreamReadBytes;
 constexpr ssize_t kShortSpliceBytes = 16 << 10;
 constexpr uint8_t kShortSplicesToCopy = 3;
 // One fast stream must not keep the others waiting: about a millisecond's worth of bytes per turn.
@@ -76,6 +79,12 @@ void Direction::Reset(PumpContext& context) {
   is_splicing_ = has_source_ended_ = is_finished_ = false;
 }
 
+size_t Direction::CopyPending(unsigned char* to, size_t most) const {
+  const size_t size = std::min<size_t>(most, pending_bytes_);
+  if (size != 0) std::memcpy(to, pending_ + pending_at_, size);
+  return size;
+}
+
 Direction::Step Direction::Flush(Endpoint& sink, PumpContext& context, uint64_t& delivered) {
   return pending_bytes_ != 0 ? FlushPending(sink, context, delivered) : FlushPipe(sink, context, delivered);
 }
@@ -126,7 +135,8 @@ Direction::Step Direction::FlushPipe(Endpoint& sink, PumpContext& context, uint6
 }
 
 Direction::Step Direction::Copy(Endpoint& source, Endpoint& sink, PumpContext& context, uint64_t& delivered) {
-  const size_t want = context.pending_bytes < kPendingComfortBytes ? kCopyBufferBytes : kTightReadBytes;
+  const size_t most = context.pending_bytes < kPendingComfortBytes ? SIZE_MAX : kTightReadBytes;
+  const size_t want = std::min<size_t>(most, context.copy_buffer_bytes);
   const ssize_t got = Retry([&] { return ::recv(source.fd.get(), context.copy_buffer, want, 0); });
   if (got == -1) {
     if (!WouldBlock(errno)) return Step::kSourceFailed;
@@ -138,18 +148,17 @@ Direction::Step Direction::Copy(Endpoint& source, Endpoint& sink, PumpContext& c
     return Step::kGoOn;
   }
   const auto size = static_cast<size_t>(got);
-  if (size < kCopyBufferBytes) {
-    streak_ = 0;
-    // A short read has emptied the socket: the next bytes bring an edge of their own. After a hang-up none may come.
-    if (size < want && !source.has_hung_up && !source.has_urgent) source.is_readable = false;
-  } else if (context.is_splice_enabled && ++streak_ >= kFullReadsToSplice) {
-    is_splicing_ = true;
-    streak_ = 0;
-  }
+  // A short read has emptied the socket: the next bytes bring an edge of their own. After a hang-up none may come.
+  if (size < want && !source.has_hung_up && !source.has_urgent) source.is_readable = false;
+  if (context.is_splice_enabled) NoteRead(size, context);
 
   ssize_t sent = Retry([&] { return ::send(sink.fd.get(), context.copy_buffer, size, MSG_NOSIGNAL); });
   if (sent == -1) {
-    if (!WouldBlock(errno)) return Step::kSinkFailed;
+    if (!WouldBlock(errno)) {
+      // For another sink, should the caller have one.
+      Keep(context.copy_buffer, size, context);
+      return Step::kSinkFailed;
+    }
     sent = 0;
   }
   delivered += static_cast<uint64_t>(sent);
@@ -157,6 +166,18 @@ Direction::Step Direction::Copy(Endpoint& source, Endpoint& sink, PumpContext& c
   if (left == 0) return Step::kGoOn;
   sink.is_writable = false;
   return Keep(context.copy_buffer + sent, left, context) ? Step::kBlocked : Step::kSinkFailed;
+}
+
+void Direction::NoteRead(size_t size, const PumpContext& context) {
+  const uint64_t streak = streak_ + size / kLeastCopyBufferBytes;
+  if (size < std::min(context.copy_buffer_bytes, kStreamReadBytes)) {
+    streak_ = 0;
+  } else if (streak * kLeastCopyBufferBytes < kBytesToSplice) {
+    streak_ = static_cast<uint8_t>(streak);
+  } else {
+    is_splicing_ = true;
+    streak_ = 0;
+  }
 }
 
 Direction::Step Direction::FillPipe(Endpoint& source, PumpContext& context) {

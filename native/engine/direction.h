@@ -1,7 +1,7 @@
 // One direction of a relay: bytes from a source socket to a sink socket, copied or spliced.
 //
 // Small reads are copied through one buffer of the process, so an idle connection holds no memory. A direction whose
-// reads keep filling the buffer moves to splice through a pooled pipe, and short splices send it back: splice on small
+// reads keep filling the buffer (or a large part of a large one) moves to splice through a pooled pipe, and short splices send it back: splice on small
 // messages costs more than copying them. What the sink does not take waits in `pending` (copy) or in the pipe (splice),
 // and nothing more is read until it is gone: back-pressure is the kernel's.
 #pragma once
@@ -9,6 +9,7 @@
 #include <sys/epoll.h>
 
 #include <atomic>
+#include <cstddef>
 #include <cstdint>
 
 #include "pipe_pool.h"
@@ -36,6 +37,7 @@ constexpr uint32_t kEndpointEvents = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLPRI 
 // What all directions of a worker share. Not owned.
 struct PumpContext {
   char* copy_buffer;
+  uint32_t copy_buffer_bytes;
   PipePool* pipes;
   bool is_splice_enabled;
   uint64_t now_ms;
@@ -44,8 +46,8 @@ struct PumpContext {
   uint64_t pending_bytes;
 };
 
-// A read that fills it is a stream, not a message.
-constexpr uint32_t kCopyBufferBytes = 64 << 10;
+constexpr uint32_t kDefaultCopyBufferBytes = 64 << 10;
+constexpr uint32_t kLeastCopyBufferBytes = 1 << 10;
 
 enum class PumpOutcome : uint8_t {
   kWaiting,       // for an edge of either socket
@@ -65,18 +67,23 @@ class Direction {
   PumpOutcome Pump(Endpoint& source, Endpoint& sink, PumpContext& context, uint64_t& delivered);
 
   bool is_finished() const { return is_finished_; }
+  // Bytes that the sink has not taken, also one that failed.
+  bool HasUndelivered() const { return pending_bytes_ != 0 || pipe_bytes_ != 0; }
+  // Copies the first of those that are not in the pipe, at most `most`; returns how many.
+  size_t CopyPending(unsigned char* to, size_t most) const;
   // Gives back what it holds and starts anew; bytes on their way are lost.
   void Reset(PumpContext& context);
 
  private:
   enum class Step : uint8_t { kGoOn, kBlocked, kSourceFailed, kSinkFailed };
 
-  bool HasUndelivered() const { return pending_bytes_ != 0 || pipe_bytes_ != 0; }
   Step Flush(Endpoint& sink, PumpContext& context, uint64_t& delivered);
   Step FlushPending(Endpoint& sink, PumpContext& context, uint64_t& delivered);
   Step FlushPipe(Endpoint& sink, PumpContext& context, uint64_t& delivered);
   Step Copy(Endpoint& source, Endpoint& sink, PumpContext& context, uint64_t& delivered);
   Step FillPipe(Endpoint& source, PumpContext& context);
+  // Whether this read of a copy shows a stream.
+  void NoteRead(size_t size, const PumpContext& context);
   bool Keep(const char* bytes, size_t size, PumpContext& context);
   void StopSplicing() {
     is_splicing_ = false;
@@ -88,7 +95,7 @@ class Direction {
   uint32_t pending_bytes_ = 0;
   Pipe* pipe_ = nullptr;
   uint32_t pipe_bytes_ = 0;
-  // Full reads in a row while copying, short splices in a row while splicing.
+  // kLeastCopyBufferBytes that came in full reads in a row while copying, short splices in a row while splicing.
   uint8_t streak_ = 0;
   bool is_splicing_ = false;
   bool has_source_ended_ = false;

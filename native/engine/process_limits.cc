@@ -18,6 +18,13 @@ SystemError RaiseFileLimit(FileLimit& limit) {
   return {};
 }
 
+SystemError ReadFileLimit(FileLimit& limit) {
+  rlimit files;
+  if (::getrlimit(RLIMIT_NOFILE, &files) == -1) return SystemError::Last("getrlimit");
+  limit = {files.rlim_cur, files.rlim_max};
+  return {};
+}
+
 SystemError DieWithParent(int parent_pid) {
   if (::prctl(PR_SET_PDEATHSIG, SIGKILL) == -1) return SystemError::Last("prctl");
   if (::getppid() != parent_pid) return {ESRCH, "getppid"};

@@ -9,13 +9,18 @@
 #include <memory>
 #include <vector>
 
+#include "breaker.h"
 #include "channel.h"
 #include "connection.h"
+#include "connection_limits.h"
 #include "direction.h"
+#include "listener_options.h"
 #include "pipe_pool.h"
+#include "rate_gate.h"
 #include "shared_counters.h"
 #include "system_error.h"
 #include "timer_wheel.h"
+#include "warm_pool.h"
 
 namespace edgeproxy {
 
@@ -24,29 +29,42 @@ class RelayHost {
  public:
   virtual ~RelayHost() = default;
   // `count` requests are filled in; must fill in as many responses. Called once per batch.
-  virtual void OnBatch(uint32_t count, uint32_t now_secs) = 0;
+  virtual void OnBatch(uint32_t count, const BatchClock& now) = 0;
   virtual void OnRegion(uint32_t kind, UniqueFd fd) = 0;
   // What the primary has sent is lost, and it will not be sent again: only a successor gets everything anew.
   virtual void OnLost(const SystemError& reason) = 0;
 };
 
+// What passes between the relay and route(): kBatchCapacity requests and responses, and kNameBytes for each request.
+struct BatchArrays {
+  RouteRequest* requests;
+  const RouteResponse* responses;
+  unsigned char* names;
+};
+
 struct RelayOptions {
   uint32_t max_connections = 10'000;
+  // Of those.
+  uint32_t max_udp_sessions = 10'000;
   uint32_t connect_retries = 2;
-  // Milliseconds, 0 = off.
-  uint64_t connect_timeout_ms = 5'000;
-  uint64_t idle_timeout_ms = 3'600'000;
-  uint64_t half_close_timeout_ms = 30'000;
-  uint64_t max_lifetime_ms = 0;
   bool is_splice_enabled = true;
+  // At least kLeastCopyBufferBytes.
+  uint32_t copy_buffer_bytes = kDefaultCopyBufferBytes;
   uint32_t max_pipes = 512;
+  WarmPoolOptions pool{};
+  // Of all workers together; for listeners of the worker's own.
+  ConnectionLimits limits{};
+  // For the same clients: those over their rate are reset before they are a connection.
+  RateRule rate_rule{};
+  ListenerOptions listeners{};
 };
+
+class UdpRelay;
 
 class Relay {
  public:
-  // `requests` and `responses` hold kBatchCapacity each and outlive the relay, as do `host` and the region.
-  Relay(const RelayOptions& options, RegionView region, uint32_t worker, RelayHost& host, RouteRequest* requests,
-        const RouteResponse* responses);
+  // The arrays of the batch, `host` and the region outlive the relay.
+  Relay(const RelayOptions& options, RegionView region, uint32_t worker, RelayHost& host, const BatchArrays& batch);
   ~Relay();
   Relay(const Relay&) = delete;
   Relay& operator=(const Relay&) = delete;
@@ -61,7 +79,16 @@ class Relay {
   // Milliseconds until Dispatch is due even without an event: 0 = at once, -1 = never.
   int64_t NextDispatchMs() const;
 
-  uint32_t connection_count() const { return slab_.in_use(); }
+  // UDP sessions among them.
+  uint32_t connection_count() const;
+  // Takes other limits and timeouts into force, also for the connections that are there, in time proportional to their
+  // number. `max_pipes` stays what it was.
+  void Configure(const RelayOptions& options);
+  // Resets what is relayed to the backend at this slot and closes what was opened ahead; a client on its way there gets
+  // another one.
+  void CloseBackend(uint32_t slot, EndReason reason);
+  // UDP: another process reads the datagrams of that listener from here on.
+  void LeaveListener(uint32_t id);
   // Stops accepting from listeners of its own.
   void Drain();
   // Resets every connection and closes everything. Idempotent.
@@ -71,80 +98,128 @@ class Relay {
   struct Listener {
     uint32_t id;
     UniqueFd fd;
+    // All workers together have as many as they may.
+    uint64_t paused_until_ms = 0;
+    bool is_armed = true;
   };
   enum class Side : uint32_t { kClient, kBackend };
 
   void ReadClock();
+  void SizeCopyBuffer(uint32_t bytes);
+  BatchClock ClockOfBatch() const;
   void OnEvent(uint64_t token, uint32_t events);
+  void Conclude();
 
   // Clients (relay_admission.cc)
   void ReadChannel();
   void TakeMessage(Message& message);
   void TakeOne(Message& message);
   void AddListener(uint32_t id, UniqueFd fd);
+  int AddUdpListener(uint32_t id, UniqueFd fd);
   void CloseListener(uint32_t id);
   void EmptyAndClose(uint32_t position);
   void Forget(Listener& listener);
   bool AcceptFrom(uint32_t position);
+  bool MayEnter(Listener& listener);
   void PauseListening();
+  bool IsRelieved() const;
+  bool IsFull() const { return connection_count() >= options_.max_connections; }
+  void Arm(uint32_t position, bool is_armed);
   void UpdateListening();
   void Admit(UniqueFd fd, uint32_t listener, const PeerAddress& peer);
+
+  // What clients say before they are routed (relay_hello.cc)
+  bool Describe(Connection& connection, RouteRequest& request, unsigned char* names);
+  static void FillDestination(const Connection& connection, RouteRequest& request);
+  bool PeekAtHello(Connection& connection, RouteRequest& request, unsigned char* names);
+  bool AwaitHello(Connection& connection, RouteRequest& request, uint32_t needed_bytes);
+  void StartPeeking(Connection& connection);
+  void OnPeekEvent(Connection& connection, uint32_t events);
+  void StopPeeking(Connection& connection);
+  uint64_t PeekDeadline(const Connection& connection) const;
 
   // Routing and connecting (relay_connect.cc)
   bool RouteWaiting();
   static void FillRequest(RouteRequest& request, const Connection& connection);
   void TakeResponse(Connection& connection, const RouteResponse& response);
   void Dial(Connection& connection, const RouteResponse& response);
-  int StartConnect(Connection& connection, const RouteResponse& response);
+  bool UseWarm(Connection& connection, const PeerAddress& to);
+  void Connect(Connection& connection, const PeerAddress& to);
+  void Attempt(Connection& connection, const PeerAddress& to);
+  void WaitForQueue(Connection& connection);
+  void AskQueueAgain(Connection& connection);
+  uint64_t QueueWaitMs(const Connection& connection) const;
+  int StartConnect(Connection& connection, const PeerAddress& to);
+  int WatchClient(Connection& connection);
+  void StartRelaying(Connection& connection);
+  void Redial(Connection& connection);
   static void StopDelayingAck(Connection& connection);
   void OnConnectEvent(Connection& connection, Side side, uint32_t events);
   void ConnectFailed(Connection& connection, int error);
+  void TryNext(Connection& connection);
+  void Move(Connection& connection);
+  void LeaveBackend(Connection& connection);
+  uint64_t ConnectDeadline(const Connection& connection) const;
+  bool IsTotalTimeOver(const Connection& connection) const;
+  bool WasCutShort(const Connection& connection) const;
 
-  // Relaying
+  // Relaying (relay_pump.cc)
   bool PumpBoth(Connection& connection);
   bool PumpOne(Connection& connection, Side from);
+  static bool HasLostBackend(const Connection& connection, Side from, PumpOutcome outcome);
   PumpOutcome PumpAndCount(Connection& connection, Side from);
   void TakeLastWords(Connection& connection, Side from);
   bool ForwardEnd(Connection& connection, Side from);
   void Queue(Connection& connection);
   void RunQueued();
 
-  // Timers and ends
+  // Timers and ends (relay_end.cc)
+  void JudgeSilence(const Connection& connection, EndReason reason);
+  const ListenerSettings& SettingsOf(const Connection& connection) const { return options_.listeners.Get(connection.listener); }
   uint64_t Deadline(const Connection& connection) const;
+  uint64_t EndOfLife(const Connection& connection) const;
+  void Reschedule(Connection& connection);
   void OnTimer(Connection& connection);
   void Reject(Connection& connection, RejectReason reason);
+  void Finish(Connection& connection);
   void End(Connection& connection, EndReason reason);
-  void Abort(Connection& connection, EndReason reason);
-  static void ResetOnClose(Endpoint& endpoint);
   void Free(Connection& connection);
 
-  int Watch(int fd, uint64_t token, uint32_t events);
+  int Watch(int fd, uint64_t token, uint32_t events, bool is_known = false);
   static uint64_t TokenOf(const Connection& connection, Side side);
   Connection* Find(uint64_t token);
 
-  // Tokens with this bit are not a connection's: a listener's position, or the channel.
+  // Tokens with this bit are not a connection's: a listener's position, the channel, or one of the pool's (WarmPool::IsToken)
+  // or of the UDP part (UdpRelay::IsToken).
   static constexpr uint64_t kSpecialToken = uint64_t{1} << 63;
   static constexpr uint64_t kChannelToken = kSpecialToken | 0xffff'ffff;
   // Far enough to be no deadline, near enough to be added to.
   static constexpr uint64_t kNever = UINT64_MAX / 2;
 
-  const RelayOptions options_;
+  RelayOptions options_;
+  const RegionView region_;
   const SharedCounters counters_;
+  ConnectionRoom room_;
+  RateGate gate_;
+  const Breaker breaker_;
   RelayHost& host_;
-  RouteRequest* const requests_;
-  const RouteResponse* const responses_;
+  const BatchArrays batch_;
 
   UniqueFd epoll_;
   UniqueFd channel_;
   std::vector<Listener> listeners_;
   uint64_t listening_paused_until_ms_ = 0;
-  bool is_listening_ = true;
+  // When the first of the listeners that are full may be looked at again.
+  uint64_t next_listening_ms_ = kNever;
   bool is_draining_ = false;
 
+  uint64_t now_us_;
   uint64_t now_ms_;
   ConnectionSlab slab_;
   TimerWheel wheel_;
   PipePool pipes_;
+  WarmPool warm_;
+  std::unique_ptr<UdpRelay> udp_;  // from the first UDP listener on
   std::unique_ptr<char[]> copy_buffer_;
   PumpContext pump_;
   Message message_;

@@ -2,9 +2,11 @@
 #include <sys/epoll.h>
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <cerrno>
 
 #include "relay.h"
+#include "udp_relay.h"
 
 namespace edgeproxy {
 
@@ -13,12 +15,17 @@ constexpr int kAcceptsPerEvent = 64;
 constexpr int kMessagesPerEvent = 8;
 // Out of descriptors or memory: others will close theirs before asking again makes sense.
 constexpr uint64_t kAcceptPauseMs = 20;
+// How often a worker that leaves its listening sockets to the acceptor looks whether they are its own again.
+constexpr uint64_t kReliefCheckMs = 50;
+// A place that another worker frees is not announced: it is looked for this often, and only while clients wait.
+constexpr uint64_t kFullPauseMs = 5;
 }  // namespace
 
 void Relay::ReadChannel() {
   for (int i = 0; i < kMessagesPerEvent; i++) {
     const int error = ReceiveMessage(channel_.get(), message_);
     if (error == EAGAIN) return;
+    // Nobody but the primary sends here, and no message of its is of that kind: there is no client in it to count.
     if (error == EBADMSG) continue;
     if (error != 0) {
       // The primary is gone. When this process ends is not decided here (see dieWithParent).
@@ -42,7 +49,7 @@ void Relay::TakeMessage(Message& message) {
         } else {
           // No descriptor was left for it here; the kernel has closed it.
           counters_.CountRejected(RejectReason::kNoDescriptors, 1);
-          counters_.block().active.fetch_sub(1, std::memory_order_release);
+          counters_.Leave(socket.listener);
         }
       }
       return;
@@ -63,19 +70,46 @@ void Relay::TakeOne(Message& message) {
   AddListener(message.argument, std::move(fd));
 }
 
+// The place of one that was closed is taken again; an event for that one which is still to come finds an empty queue.
 void Relay::AddListener(uint32_t id, UniqueFd fd) {
-  const auto position = static_cast<uint32_t>(listeners_.size());
-  const int error = Watch(fd.get(), kSpecialToken | position, is_listening_ ? uint32_t{EPOLLIN} : 0);
+  if (IsDatagramSocket(fd.get())) {
+    const int error = AddUdpListener(id, std::move(fd));
+    return error == 0 ? void() : host_.OnLost({error, "epoll_ctl"});
+  }
+  const auto place =
+      std::find_if(listeners_.begin(), listeners_.end(), [](const Listener& listener) { return !listener.fd.is_open(); });
+  const auto position = static_cast<uint32_t>(place - listeners_.begin());
+  const int error = Watch(fd.get(), kSpecialToken | position, EPOLLIN);
   if (error != 0) return host_.OnLost({error, "epoll_ctl"});
-  listeners_.push_back(Listener{id, std::move(fd)});
+  if (place == listeners_.end()) {
+    listeners_.push_back(Listener{id, std::move(fd)});
+  } else {
+    *place = Listener{id, std::move(fd)};
+  }
   if (is_draining_) EmptyAndClose(position);
 }
 
-// Its place stays, empty, so that the others keep theirs. The primary holds the socket open: no queued client is lost.
-void Relay::CloseListener(uint32_t id) {
-  for (Listener& listener : listeners_) {
-    if (listener.id == id && listener.fd.is_open()) Forget(listener);
+int Relay::AddUdpListener(uint32_t id, UniqueFd fd) {
+  if (!udp_) {
+    const UdpSurroundings surroundings{counters_.region(), counters_.worker(), host_, batch_.requests, batch_.responses, options_,
+                                       gate_, room_, epoll_.get()};
+    udp_ = std::make_unique<UdpRelay>(surroundings, now_us_);
   }
+  if (is_draining_) udp_->Drain();
+  return udp_->AddListener(id, std::move(fd));
+}
+
+void Relay::LeaveListener(uint32_t id) {
+  if (udp_) udp_->LeaveListener(id);
+}
+
+// Its place stays, empty, so that the others keep theirs. Whom it has no room for stays in the queue: the primary holds
+// the socket open and sees to them.
+void Relay::CloseListener(uint32_t id) {
+  for (uint32_t position = 0; position < listeners_.size(); position++) {
+    if (listeners_[position].id == id) EmptyAndClose(position);
+  }
+  if (udp_) udp_->CloseListener(id);
 }
 
 // Closing is not enough: the primary holds the same socket open, and epoll watches sockets, not descriptors.
@@ -88,35 +122,54 @@ void Relay::Forget(Listener& listener) {
 // be in the channel, which this order did not take: AddListener does the same with it.
 void Relay::Drain() {
   is_draining_ = true;
+  warm_.Stop();
+  if (udp_) udp_->Drain();
   ReadClock();
-  for (uint32_t position = 0; position < listeners_.size(); position++) EmptyAndClose(position);
-  RouteWaiting();
+  Conclude();
 }
 
 void Relay::EmptyAndClose(uint32_t position) {
   if (!listeners_[position].fd.is_open()) return;
   while (AcceptFrom(position)) {
   }
+  // In a drain whoever waits has nobody else: they are taken as connections end, until the drain's deadline.
+  const bool is_full = IsFull() || now_ms_ < listening_paused_until_ms_;
+  if (is_draining_ && is_full) return;
   if (listeners_[position].fd.is_open()) Forget(listeners_[position]);
 }
 
 // Returns whether there may be more.
 bool Relay::AcceptFrom(uint32_t position) {
   if (position >= listeners_.size() || !listeners_[position].fd.is_open()) return false;
+  // In a drain nobody else has them any more.
+  if (!is_draining_ && IsRelieved()) return false;
   Listener& listener = listeners_[position];
   for (int i = 0; i < kAcceptsPerEvent; i++) {
-    if (slab_.in_use() >= options_.max_connections) return false;
+    if (IsFull()) return false;
+    // A drain accepts beyond the limits of all workers: whoever waits here could only be reset.
+    const bool has_entered = room_.IsLimited(listener.id) && !is_draining_;
+    if (has_entered && !MayEnter(listener)) return false;
     sockaddr_storage from;
     socklen_t length = sizeof from;
     UniqueFd fd(::accept4(listener.fd.get(), reinterpret_cast<sockaddr*>(&from), &length, SOCK_NONBLOCK | SOCK_CLOEXEC));
     if (fd.is_open()) {
-      counters_.block().active.fetch_add(1, std::memory_order_relaxed);
-      Admit(std::move(fd), listener.id, PeerAddress::FromSockaddr(from));
+      const PeerAddress peer = PeerAddress::FromSockaddr(from);
+      if (gate_.Refuses(peer)) {
+        // Counted before the socket is closed, which resets it.
+        counters_.CountAccepted(1);
+        counters_.CountRejected(RejectReason::kRateLimited, 1);
+        if (has_entered) counters_.Leave(listener.id);
+        continue;
+      }
+      if (!has_entered) counters_.Enter(listener.id);
+      Admit(std::move(fd), listener.id, peer);
       continue;
     }
-    if (IsOutOfResources(errno)) PauseListening();
-    if (errno == EAGAIN || IsOutOfResources(errno)) return false;
-    if (errno == EINVAL || errno == EBADF) {
+    const int error = errno;
+    if (has_entered) counters_.Leave(listener.id);
+    if (IsOutOfResources(error)) PauseListening();
+    if (error == EAGAIN || IsOutOfResources(error)) return false;
+    if (error == EINVAL || error == EBADF) {
       // Shut down by somebody: it would stay readable for ever.
       Forget(listener);
       return false;
@@ -126,20 +179,44 @@ bool Relay::AcceptFrom(uint32_t position) {
   return true;
 }
 
+// Takes a place of those that all workers may have together, before it is known whether a client comes: none is accepted
+// that would have to be turned away.
+bool Relay::MayEnter(Listener& listener) {
+  counters_.Enter(listener.id);
+  if (room_.InAll() >= 0 && room_.At(listener.id) >= 0) return true;
+  counters_.Leave(listener.id);
+  listener.paused_until_ms = now_ms_ + kFullPauseMs;
+  return false;
+}
+
 void Relay::PauseListening() { listening_paused_until_ms_ = now_ms_ + kAcceptPauseMs; }
 
-// Back-pressure: a full worker leaves clients in the queue of the listener.
+// Reuseport: a worker that stood still or sheds load leaves its queues to the acceptor, which knows who else takes clients.
+// Relaxed: with `stalled` nothing else must be seen, and a turn later is soon enough.
+bool Relay::IsRelieved() const {
+  return counters_.IsShedding() || counters_.block().stalled.load(std::memory_order_relaxed) != 0;
+}
+
+// Back-pressure: clients stay in the queue of the listener while this worker is full, or all of them are.
 void Relay::UpdateListening() {
-  const bool should_listen = slab_.in_use() < options_.max_connections && now_ms_ >= listening_paused_until_ms_;
-  if (should_listen == is_listening_) return;
-  is_listening_ = should_listen;
+  if (!listeners_.empty() && !is_draining_ && IsRelieved()) listening_paused_until_ms_ = now_ms_ + kReliefCheckMs;
+  const bool has_room = !IsFull() && now_ms_ >= listening_paused_until_ms_;
+  next_listening_ms_ = kNever;
   for (uint32_t position = 0; position < listeners_.size(); position++) {
-    if (!listeners_[position].fd.is_open()) continue;
-    epoll_event event{};
-    event.events = should_listen ? uint32_t{EPOLLIN} : 0;
-    event.data.u64 = kSpecialToken | position;
-    ::epoll_ctl(epoll_.get(), EPOLL_CTL_MOD, listeners_[position].fd.get(), &event);
+    const Listener& listener = listeners_[position];
+    if (!listener.fd.is_open()) continue;
+    const bool is_paused = now_ms_ < listener.paused_until_ms;
+    if (is_paused) next_listening_ms_ = std::min(next_listening_ms_, listener.paused_until_ms);
+    if (listener.is_armed != (has_room && !is_paused)) Arm(position, !listener.is_armed);
   }
+}
+
+void Relay::Arm(uint32_t position, bool is_armed) {
+  Listener& listener = listeners_[position];
+  epoll_event event{};
+  event.events = is_armed ? uint32_t{EPOLLIN} : 0;
+  event.data.u64 = kSpecialToken | position;
+  if (::epoll_ctl(epoll_.get(), EPOLL_CTL_MOD, listener.fd.get(), &event) == 0) listener.is_armed = is_armed;
 }
 
 void Relay::Admit(UniqueFd fd, uint32_t listener, const PeerAddress& peer) {

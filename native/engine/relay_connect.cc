@@ -6,38 +6,19 @@
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <cerrno>
+#include <utility>
 
+#include "backend_socket.h"
 #include "relay.h"
 
 namespace edgeproxy {
 
 namespace {
-BackendError ErrorKind(int error) {
-  switch (error) {
-    case ECONNREFUSED:
-      return BackendError::kRefused;
-    case ENETUNREACH:
-    case EHOSTUNREACH:
-    case ENETDOWN:
-    case EHOSTDOWN:
-      return BackendError::kUnreachable;
-    case ETIMEDOUT:
-      return BackendError::kTimeout;
-    case ECONNRESET:
-      return BackendError::kReset;
-    default:
-      return BackendError::kOther;
-  }
-}
-
-int PendingError(int socket) {
-  int error = 0;
-  socklen_t length = sizeof error;
-  return ::getsockopt(socket, SOL_SOCKET, SO_ERROR, &error, &length) == -1 ? errno : error;
-}
-
-void SetTcpOption(int socket, int option, int value) { ::setsockopt(socket, IPPROTO_TCP, option, &value, sizeof value); }
+// How often a backend whose queue is full is asked again, rarer the longer a client has waited.
+constexpr uint64_t kShortestQueueWaitMs = 16;
+constexpr uint64_t kLongestQueueWaitMs = 250;
 
 bool HasBytesInHand(int socket) {
   int bytes = 0;
@@ -54,14 +35,15 @@ bool Relay::RouteWaiting() {
     while (!waiting_.empty() && turn_.size() < kBatchCapacity) {
       const uint64_t token = waiting_.back();
       waiting_.pop_back();
-      if (const Connection* connection = Find(token)) {
-        FillRequest(requests_[turn_.size()], *connection);
-        turn_.push_back(token);
-      }
+      Connection* connection = Find(token);
+      if (connection == nullptr) continue;
+      const size_t place = turn_.size();
+      FillRequest(batch_.requests[place], *connection);
+      if (Describe(*connection, batch_.requests[place], batch_.names + place * kNameBytes)) turn_.push_back(token);
     }
     if (turn_.empty()) break;
-    host_.OnBatch(static_cast<uint32_t>(turn_.size()), static_cast<uint32_t>(now_ms_ / 1000));
-    for (size_t i = 0; i < turn_.size(); i++) TakeResponse(*Find(turn_[i]), responses_[i]);
+    host_.OnBatch(static_cast<uint32_t>(turn_.size()), ClockOfBatch());
+    for (size_t i = 0; i < turn_.size(); i++) TakeResponse(*Find(turn_[i]), batch_.responses[i]);
     has_dialled = true;
   }
   turn_.clear();
@@ -73,11 +55,16 @@ void Relay::FillRequest(RouteRequest& request, const Connection& connection) {
   request.port = static_cast<int32_t>(connection.peer.port);
   for (int i = 0; i < 4; i++) request.address[i] = connection.peer.words[i];
   request.tries = connection.tries;
+  request.flags = request.name_length = request.alpn_length = request.session = 0;
+  for (uint32_t& word : request.destination) word = 0;
   for (uint8_t i = 0; i < connection.tries; i++) request.tried_slots[i] = connection.tried_slots[i];
 }
 
 void Relay::TakeResponse(Connection& connection, const RouteResponse& response) {
+  // Of every answer, also of a refusal: from here on every end of the connection gives it back.
+  if (response.client != 0) counters_.LeaveClient(std::exchange(connection.client_word, response.client));
   if (counters_.IsSlot(response.slot)) return Dial(connection, response);
+  if (response.slot == kSlotAdmitted && !connection.is_admitted) return StartPeeking(connection);
   const auto reason = static_cast<uint32_t>(-1 - response.slot);
   Reject(connection, reason < kRejectReasons ? static_cast<RejectReason>(reason) : RejectReason::kNoBackend);
 }
@@ -85,47 +72,95 @@ void Relay::TakeResponse(Connection& connection, const RouteResponse& response) 
 // The place at response.slot is reserved; from here on every end of the connection gives it back.
 void Relay::Dial(Connection& connection, const RouteResponse& response) {
   connection.slot = static_cast<uint32_t>(response.slot);
+  connection.is_trial = (response.flags & kResponseTrial) != 0;
+  connection.has_answered = false;
+  if (connection.tries == 0) connection.started_ms = now_ms_;
+  PeerAddress to{};
+  for (int i = 0; i < 4; i++) to.words[i] = response.address[i];
+  to.port = static_cast<uint32_t>(response.port);
+  // A trial is to find out whether the backend can be connected to.
+  if (connection.is_trial || !UseWarm(connection, to)) Connect(connection, to);
+}
+
+// Returns whether one was there.
+bool Relay::UseWarm(Connection& connection, const PeerAddress& to) {
+  WarmPool::Taken warm = warm_.Take(connection.slot, to, now_ms_);
+  if (!warm.fd.is_open()) return false;
+  const int backend = warm.fd.get();
+  connection.backend.fd = std::move(warm.fd);
+  if (WatchClient(connection) != 0 || Watch(backend, TokenOf(connection, Side::kBackend), kEndpointEvents, true) != 0) {
+    connection.backend = Endpoint{};
+    return false;
+  }
+  connection.backend.TakeEvents(warm.events);
+  // The first bytes may be there already: a read tells.
+  connection.client.is_readable = true;
+  connection.is_replaceable = true;
+  StartRelaying(connection);
+  return true;
+}
+
+void Relay::Connect(Connection& connection, const PeerAddress& to) {
   connection.phase = Phase::kConnecting;
   connection.last_activity_ms = now_ms_;
-  if (connection.tries == 0) connection.started_ms = now_ms_;
+  connection.dialled_us = now_us_;
+  Attempt(connection, to);
+}
 
-  const int error = StartConnect(connection, response);
+void Relay::Attempt(Connection& connection, const PeerAddress& to) {
+  const int error = StartConnect(connection, to);
+  if (error == EAGAIN && to.IsUnix()) return WaitForQueue(connection);
   // Our lack, not the backend's failure; ENOSPC is epoll's limit of watches.
   if (IsOutOfResources(error) || error == ENOSPC) {
     PauseListening();
     return Reject(connection, RejectReason::kNoDescriptors);
   }
   if (error != 0) return ConnectFailed(connection, error);
-  if (options_.connect_timeout_ms != 0) wheel_.Schedule(connection.timer, Deadline(connection));
+  Reschedule(connection);
 }
 
-int Relay::StartConnect(Connection& connection, const RouteResponse& response) {
-  PeerAddress address{};
-  for (int i = 0; i < 4; i++) address.words[i] = response.address[i];
-  address.port = static_cast<uint32_t>(response.port);
-  sockaddr_storage to;
-  const socklen_t length = address.ToSockaddr(to);
+// The queue of a Unix socket is full, which is an error there and not a packet that is sent again: that is done here, until
+// connecting has taken too long. Meanwhile the connection has no socket of a backend.
+void Relay::WaitForQueue(Connection& connection) {
+  connection.backend = Endpoint{};
+  if (WatchClient(connection) != 0) return Reject(connection, RejectReason::kNoDescriptors);
+  Reschedule(connection);
+}
 
-  const int client = connection.client.fd.get();
+uint64_t Relay::QueueWaitMs(const Connection& connection) const {
+  return std::clamp(now_ms_ - connection.last_activity_ms, kShortestQueueWaitMs, kLongestQueueWaitMs);
+}
+
+// By where the routing table in force leads: the connection holds its place, so the slot has the same backend.
+void Relay::AskQueueAgain(Connection& connection) {
+  const PeerAddress to = counters_.TargetOf(connection.slot);
+  if (!to.IsUnix()) return Move(connection);
+  Attempt(connection, to);
+}
+
+int Relay::StartConnect(Connection& connection, const PeerAddress& to) {
   UniqueFd& backend = connection.backend.fd;
-  backend.Reset(::socket(to.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+  backend = MakeBackendSocket(to);
   if (!backend.is_open()) return errno;
-  SetTcpOption(backend.get(), TCP_NODELAY, 1);
   // With the client's first bytes in hand, the ACK of the backend's SYN-ACK travels with them: one packet less. Without
   // them it must not wait, for the backend may be the one to speak first. The same on the accepted socket brought nothing
   // (its first bytes are acknowledged by then) and could delay a client that writes again before it reads.
-  if (HasBytesInHand(client)) {
+  if (connection.has_first_bytes || HasBytesInHand(connection.client.fd.get())) {
     connection.client.is_readable = true;
-    SetTcpOption(backend.get(), TCP_QUICKACK, 0);
-    connection.is_ack_delayed = true;
+    connection.is_ack_delayed = !to.IsUnix();
+    if (connection.is_ack_delayed) SetTcpOption(backend.get(), TCP_QUICKACK, 0);
   }
-  if (::connect(backend.get(), reinterpret_cast<sockaddr*>(&to), length) == -1 && errno != EINPROGRESS) return errno;
-  if (!connection.is_client_watched) {
-    const int error = Watch(client, TokenOf(connection, Side::kClient), kEndpointEvents);
-    if (error != 0) return error;
-    connection.is_client_watched = true;
-  }
-  return Watch(backend.get(), TokenOf(connection, Side::kBackend), kEndpointEvents);
+  int error = BeginConnect(backend.get(), to, region_);
+  if (error == 0) error = WatchClient(connection);
+  return error != 0 ? error : Watch(backend.get(), TokenOf(connection, Side::kBackend), kEndpointEvents);
+}
+
+// Once, whatever becomes of its backends.
+int Relay::WatchClient(Connection& connection) {
+  if (connection.is_client_watched) return 0;
+  const int error = Watch(connection.client.fd.get(), TokenOf(connection, Side::kClient), kEndpointEvents);
+  connection.is_client_watched = error == 0;
+  return error;
 }
 
 // The first bytes have carried the ACK. From here on a delay would hold up a backend that writes its answer in two pieces
@@ -142,11 +177,19 @@ void Relay::OnConnectEvent(Connection& connection, Side side, uint32_t events) {
     return;
   }
   if ((events & (EPOLLERR | EPOLLHUP)) != 0) {
-    const int error = PendingError(connection.backend.fd.get());
-    return ConnectFailed(connection, error == 0 ? ECONNRESET : error);
+    const int backend = connection.backend.fd.get();
+    const int error = PendingError(backend);
+    // A Unix socket whose other end was closed has hung up, also where there is an answer to read.
+    if (error != 0 || !IsUnixSocket(backend)) return ConnectFailed(connection, error == 0 ? ECONNRESET : error);
   }
   if ((events & EPOLLOUT) == 0) return;
-  counters_.CountConnection(connection.slot);
+  counters_.CountConnectTime(connection.slot, now_us_ - connection.dialled_us);
+  StartRelaying(connection);
+}
+
+void Relay::StartRelaying(Connection& connection) {
+  if (!connection.is_counted) counters_.CountConnection(connection.slot);
+  connection.is_counted = true;
   connection.phase = Phase::kRelaying;
   connection.last_activity_ms = now_ms_;
   connection.client.is_writable = true;
@@ -154,16 +197,76 @@ void Relay::OnConnectEvent(Connection& connection, Side side, uint32_t events) {
   PumpBoth(connection);
 }
 
-// Gives the place back and lets route() choose again, among the backends not yet tried.
+// The backend's socket was opened ahead and is dead, and nothing was sent over it: the client gets one of its own, with
+// the bytes that the dead one did not take. Not another warm one, so that this happens once.
+void Relay::Redial(Connection& connection) {
+  connection.is_replaceable = false;
+  connection.is_redialled = !connection.is_redialled;
+  warm_.DiedTaken(connection.slot, connection.started_ms, now_ms_);
+  // Nothing was relayed yet, and a client may have waited longer than connecting may take in all.
+  connection.started_ms = now_ms_;
+  connection.download.Reset(pump_);
+  connection.backend = Endpoint{};
+  wheel_.Cancel(connection.timer);
+  Connect(connection, warm_.AddressOf(connection.slot));
+}
+
 void Relay::ConnectFailed(Connection& connection, int error) {
-  counters_.CountBackendError(connection.slot, ErrorKind(error));
+  const BackendError kind = ErrorKind(error);
+  counters_.CountBackendError(connection.slot, kind);
+  // An error of our own (no port left, a local firewall) is no failure of the backend.
+  if (kind != BackendError::kOther && !WasCutShort(connection)) breaker_.Failed(connection.slot, connection.is_trial);
+  TryNext(connection);
+}
+
+// Whether the tries before this one took so much of the total time that it had not even half of what a connect may take.
+bool Relay::WasCutShort(const Connection& connection) const {
+  if (connection.tries == 0 || !IsTotalTimeOver(connection)) return false;
+  const uint64_t half_ms = SettingsOf(connection).connect_timeout_ms / 2;
+  return half_ms == 0 || now_ms_ < connection.last_activity_ms + half_ms;
+}
+
+uint64_t Relay::ConnectDeadline(const Connection& connection) const {
+  uint64_t deadline = kNever;
+  const ListenerSettings& settings = SettingsOf(connection);
+  if (settings.connect_timeout_ms != 0) deadline = connection.last_activity_ms + settings.connect_timeout_ms;
+  if (settings.connect_total_timeout_ms == 0) return deadline;
+  return std::min(deadline, connection.started_ms + settings.connect_total_timeout_ms);
+}
+
+bool Relay::IsTotalTimeOver(const Connection& connection) const {
+  const uint64_t total_ms = SettingsOf(connection).connect_total_timeout_ms;
+  return total_ms != 0 && now_ms_ >= connection.started_ms + total_ms;
+}
+
+// Lets route() choose again, among the backends not yet tried.
+void Relay::TryNext(Connection& connection) {
+  LeaveBackend(connection);
+  const auto failures = static_cast<uint32_t>(connection.tries - connection.moves);
+  if (failures > options_.connect_retries || IsTotalTimeOver(connection) || connection.tries == kMaxTries) {
+    return Reject(connection, RejectReason::kConnectFailed);
+  }
+  waiting_.push_back(TokenOf(connection, Side::kClient));
+}
+
+// The same where its backend is taken from it: that is no failed try.
+void Relay::Move(Connection& connection) {
+  // Nothing was relayed yet, and its client may have waited longer than connecting may take in all.
+  if (connection.is_replaceable) connection.started_ms = now_ms_;
+  LeaveBackend(connection);
+  connection.moves++;
+  if (connection.tries == kMaxTries) return Reject(connection, RejectReason::kConnectFailed);
+  waiting_.push_back(TokenOf(connection, Side::kClient));
+}
+
+// Gives the place back.
+void Relay::LeaveBackend(Connection& connection) {
   counters_.ReleasePlace(connection.slot);
   connection.phase = Phase::kRouting;
   connection.backend = Endpoint{};
+  connection.is_counted = connection.is_replaceable = false;
   wheel_.Cancel(connection.timer);
   connection.tried_slots[connection.tries++] = static_cast<uint16_t>(connection.slot);
-  if (connection.tries > options_.connect_retries) return Reject(connection, RejectReason::kConnectFailed);
-  waiting_.push_back(TokenOf(connection, Side::kClient));
 }
 
 }  // namespace edgeproxy

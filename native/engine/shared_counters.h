@@ -4,6 +4,8 @@
 // relaxed load and store is an increment; readers see each counter rise, in no particular order among counters.
 #pragma once
 
+#include "connect_time.h"
+#include "peer_address.h"
 #include "shared_layout.h"
 
 namespace edgeproxy {
@@ -12,8 +14,45 @@ class SharedCounters {
  public:
   SharedCounters(RegionView region, uint32_t worker) : region_(region), worker_(worker) {}
 
+  RegionView region() const { return region_; }
+  uint32_t worker() const { return worker_; }
   WorkerBlock& block() const { return region_.worker(worker_); }
+  // As far as health checks and the breaker know; they are read as hints, so in no order.
+  bool TakesClients(uint32_t slot) const {
+    const BackendLine& backend = region_.backend(slot);
+    return backend.health.load(std::memory_order_relaxed) == 0 &&
+           backend.breaker.load(std::memory_order_relaxed) == static_cast<int32_t>(BreakerState::kClosed);
+  }
+  // Whether this worker turns new clients away, and whether for want of descriptors. Set between two passes by this thread.
+  bool IsShedding() const { return block().shedding.load(std::memory_order_relaxed) != 0; }
+  bool LacksDescriptors() const { return (block().shedding.load(std::memory_order_relaxed) & kSheddingDescriptors) != 0; }
+  // Where the routing table in force sends clients of that slot, port 0 = to nobody. A torn one leads nowhere (see PATH in
+  // layout.ts): for Unix sockets only.
+  PeerAddress TargetOf(uint32_t slot) const {
+    const BackendLine& line = region_.backend(slot);
+    PeerAddress target{};
+    for (size_t i = 0; i < 4; i++) target.words[i] = line.target_address[i].load(std::memory_order_relaxed);
+    target.port = line.target_port.load(std::memory_order_relaxed);
+    return target;
+  }
   bool IsSlot(int32_t slot) const { return slot >= 0 && static_cast<uint32_t>(slot) < region_.backends(); }
+
+  // A connection that this worker accepts itself, at the listener it came to; lowered by Leave. Sequentially consistent
+  // for ConnectionRoom.
+  void Enter(uint32_t listener) const {
+    block().active.fetch_add(1);
+    if (listener < kMaxListeners) block().listener_active[listener].fetch_add(1);
+  }
+  // The acceptor raises the same words in hand-off mode, so these are read-modify-writes.
+  void Leave(uint32_t listener) const {
+    if (listener < kMaxListeners) block().listener_active[listener].fetch_sub(1, std::memory_order_relaxed);
+    block().active.fetch_sub(1, std::memory_order_release);
+  }
+
+  // One connection of a client address less, at the word that route() raised; 0 = it raised none.
+  void LeaveClient(int32_t word) const {
+    if (region_.IsWord(word)) region_.word(word).fetch_sub(1, std::memory_order_relaxed);
+  }
 
   // Gives back the place that route() reserved. The sequence is odd while `active` and `share` disagree, so that the
   // primary can sum shares consistently after a crash (ARCHITECTURE.md, "Giving back"). Sequentially consistent: the odd
@@ -27,6 +66,11 @@ class SharedCounters {
   }
 
   void CountConnection(uint32_t slot) const { Add(region_.row(worker_, slot).connections, 1); }
+  // Another worker's measure may be lost between the two: the next one is as good.
+  void CountConnectTime(uint32_t slot, uint64_t micros) const {
+    auto& average = region_.backend(slot).connect_micros;
+    average.store(NextConnectMicros(average.load(std::memory_order_relaxed), micros), std::memory_order_relaxed);
+  }
   void CountBackendError(uint32_t slot, BackendError error) const {
     auto& counter = region_.row(worker_, slot).errors[static_cast<size_t>(error)];
     counter.store(counter.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
@@ -42,6 +86,18 @@ class SharedCounters {
   void CountAccepted(uint64_t connections) const { Add(block().accepted, connections); }
   void CountRejected(RejectReason reason, uint64_t clients) const {
     Add(block().rejected[static_cast<size_t>(reason)], clients);
+  }
+  void CountWarmTaken() const { Add(block().warm_taken, 1); }
+  void CountWarmMissed() const { Add(block().warm_missed, 1); }
+  void AddWarmConnections(int32_t change) const {
+    auto& gauge = block().warm_connections;
+    gauge.store(gauge.load(std::memory_order_relaxed) + change, std::memory_order_relaxed);
+  }
+  void CountDatagramsToClients(uint64_t datagrams) const { Add(block().datagrams_to_clients, datagrams); }
+  void CountDatagramsFromClients(uint64_t datagrams) const { Add(block().datagrams_from_clients, datagrams); }
+  void CountDatagramsDropped(uint64_t datagrams) const { Add(block().datagrams_dropped, datagrams); }
+  void SetUdpSessions(uint32_t sessions) const {
+    block().udp_sessions.store(static_cast<int32_t>(sessions), std::memory_order_relaxed);
   }
   void CountEnded(EndReason reason) const { Add(block().ended[static_cast<size_t>(reason)], 1); }
 

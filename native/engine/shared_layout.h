@@ -1,8 +1,9 @@
-// The control region as C++ sees it: a mirror of src/domain/shared/layout.ts, which explains each word. Where the two
-// differ the layout hash differs, and the bindings refuse the region.
+// The control region and the batch as C++ sees them: a mirror of layout.ts and batch-layout.ts in src/domain/shared, which
+// explain each word. Where the two differ the layout hash differs, and the bindings refuse the region.
 #pragma once
 
 #include <atomic>
+#include <bit>
 #include <cstddef>
 #include <cstdint>
 
@@ -10,18 +11,27 @@ namespace edgeproxy {
 
 constexpr size_t kLineBytes = 64;
 constexpr uint32_t kMagic = 0x50474445;
-constexpr uint32_t kLayoutVersion = 1;
+constexpr uint32_t kLayoutVersion = 3;
 
-enum class RejectReason : uint32_t { kNoBackend, kConnectFailed, kClientGone, kNoDescriptors, kShutdown };
-constexpr size_t kRejectReasons = 5;
+enum class RejectReason : uint32_t {
+  kNoBackend, kConnectFailed, kClientGone, kNoDescriptors, kShutdown, kRateLimited, kTooManyPerIp, kAddressDenied,
+  kCountryDenied, kOverloadLag, kOverloadMemory, kOverloadDescriptors, kTooManySessions
+};
+constexpr size_t kRejectReasons = 13;
 
 enum class BackendError : uint32_t { kRefused, kUnreachable, kTimeout, kReset, kOther };
 constexpr size_t kBackendErrors = 5;
 
 enum class EndReason : uint32_t {
-  kFinished, kClientReset, kBackendReset, kIdleTimeout, kHalfCloseTimeout, kMaxLifetime, kShutdown
+  kFinished, kClientReset, kBackendReset, kIdleTimeout, kHalfCloseTimeout, kMaxLifetime, kShutdown, kBackendUnhealthy,
+  kBackendDrained, kIcmpError
 };
-constexpr size_t kEndReasons = 7;
+constexpr size_t kEndReasons = 10;
+
+enum class BreakerState : int32_t { kClosed, kOpen, kHalfOpen };
+// A bit of WorkerBlock.shedding.
+constexpr int32_t kSheddingDescriptors = 4;
+constexpr uint32_t kMaxListeners = 64;
 
 struct RegionHeader {
   uint32_t magic;
@@ -31,11 +41,52 @@ struct RegionHeader {
   uint32_t workers;
   uint32_t backends;
   uint32_t binding_sets;
-  uint32_t unused0;
+  uint32_t client_sets;
   uint32_t seeds[4];
-  uint32_t unused1[20];
+  uint32_t rate_sets;
+  uint32_t unused[19];
 };
 static_assert(sizeof(RegionHeader) == 2 * kLineBytes);
+
+struct HealthControl {
+  alignas(kLineBytes) std::atomic<uint32_t> generation;
+  std::atomic<int32_t> ejected;
+
+  alignas(kLineBytes) std::atomic<int32_t> max_ejected;
+  std::atomic<int32_t> failure_threshold;
+  std::atomic<int32_t> success_threshold;
+  std::atomic<int32_t> trials;
+  std::atomic<int32_t> panic_percent;
+  std::atomic<int32_t> initial_ramp;
+};
+static_assert(sizeof(HealthControl) == 2 * kLineBytes);
+static_assert(offsetof(HealthControl, ejected) == 1 * 4);
+static_assert(offsetof(HealthControl, panic_percent) == 20 * 4);
+static_assert(offsetof(HealthControl, initial_ramp) == 21 * 4);
+
+struct AcceptorBlock {
+  alignas(kLineBytes) std::atomic<uint64_t> rate_limited;
+};
+static_assert(sizeof(AcceptorBlock) == kLineBytes);
+
+struct Pool {
+  alignas(kLineBytes) std::atomic<uint32_t> cursor;
+  std::atomic<uint32_t> selected;
+  std::atomic<uint32_t> failed;
+};
+static_assert(sizeof(Pool) == kLineBytes);
+constexpr uint32_t kMaxPools = 4096;
+
+constexpr uint32_t kMaxPaths = 256;
+constexpr size_t kMaxPathBytes = 107;
+struct UnixPath {
+  alignas(kLineBytes) std::atomic<uint32_t> serial;
+  // The bytes and the 0 behind them, four to a word.
+  std::atomic<uint32_t> words[(kMaxPathBytes + 1) / 4];
+};
+static_assert(sizeof(UnixPath) == 2 * kLineBytes);
+static_assert(offsetof(UnixPath, words) == 1 * 4);
+constexpr uint32_t kUnixPort = 0x1'0000;
 
 struct WorkerBlock {
   alignas(kLineBytes) std::atomic<int32_t> active;
@@ -50,24 +101,65 @@ struct WorkerBlock {
   std::atomic<int32_t> splice_pipes;
   std::atomic<int32_t> pending_bytes;
   std::atomic<int32_t> relays_open;
+  std::atomic<int32_t> warm_connections;
+  std::atomic<uint64_t> warm_taken;
+  std::atomic<uint64_t> warm_missed;
 
   alignas(kLineBytes) std::atomic<uint64_t> rejected[kRejectReasons];
 
   alignas(kLineBytes) std::atomic<uint64_t> ended[kEndReasons];
+
+  alignas(kLineBytes) std::atomic<uint32_t> heartbeat;
+  std::atomic<int32_t> lag_ms;
+  std::atomic<int32_t> shedding;
+  std::atomic<int32_t> stalled;
+  std::atomic<uint32_t> untracked;
+  std::atomic<int32_t> tracks_clients;
+  std::atomic<uint32_t> rules;
+  alignas(8) std::atomic<uint64_t> datagrams_to_clients;
+  std::atomic<uint64_t> datagrams_from_clients;
+  std::atomic<uint64_t> datagrams_dropped;
+  std::atomic<int32_t> udp_sessions;
+
+  alignas(kLineBytes) std::atomic<int32_t> listener_active[kMaxListeners];
 };
-static_assert(sizeof(WorkerBlock) == 5 * kLineBytes);
+static_assert(sizeof(WorkerBlock) == 12 * kLineBytes);
 static_assert(offsetof(WorkerBlock, pair_sequence) == 16 * 4);
 static_assert(offsetof(WorkerBlock, batch_generation) == 17 * 4);
 static_assert(offsetof(WorkerBlock, accepted) == 32 * 4);
 static_assert(offsetof(WorkerBlock, splice_pipes) == 40 * 4);
 static_assert(offsetof(WorkerBlock, relays_open) == 42 * 4);
+static_assert(offsetof(WorkerBlock, warm_connections) == 43 * 4);
+static_assert(offsetof(WorkerBlock, warm_taken) == 44 * 4);
 static_assert(offsetof(WorkerBlock, rejected) == 48 * 4);
-static_assert(offsetof(WorkerBlock, ended) == 64 * 4);
+static_assert(offsetof(WorkerBlock, ended) == 80 * 4);
+static_assert(offsetof(WorkerBlock, heartbeat) == 112 * 4);
+static_assert(offsetof(WorkerBlock, stalled) == 115 * 4);
+static_assert(offsetof(WorkerBlock, tracks_clients) == 117 * 4);
+static_assert(offsetof(WorkerBlock, rules) == 118 * 4);
+static_assert(offsetof(WorkerBlock, datagrams_to_clients) == 120 * 4);
+static_assert(offsetof(WorkerBlock, udp_sessions) == 126 * 4);
+static_assert(offsetof(WorkerBlock, listener_active) == 128 * 4);
 
 struct BackendLine {
   alignas(kLineBytes) std::atomic<int32_t> active;
+  std::atomic<int32_t> health;
+  std::atomic<int32_t> breaker;
+  std::atomic<int32_t> failures;
+  std::atomic<int32_t> successes;
+  std::atomic<int32_t> trials;
+  std::atomic<int32_t> ramp;
+  std::atomic<int32_t> owner;
+  std::atomic<uint32_t> target_port;
+  std::atomic<uint32_t> target_address[4];
+  std::atomic<uint32_t> connect_micros;
 };
 static_assert(sizeof(BackendLine) == kLineBytes);
+static_assert(offsetof(BackendLine, ramp) == 6 * 4);
+static_assert(offsetof(BackendLine, owner) == 7 * 4);
+static_assert(offsetof(BackendLine, target_port) == 8 * 4);
+static_assert(offsetof(BackendLine, target_address) == 9 * 4);
+static_assert(offsetof(BackendLine, connect_micros) == 13 * 4);
 
 struct WorkerRow {
   alignas(kLineBytes) std::atomic<int32_t> share;
@@ -80,6 +172,20 @@ static_assert(sizeof(WorkerRow) == kLineBytes);
 static_assert(offsetof(WorkerRow, connections) == 6 * 4);
 static_assert(offsetof(WorkerRow, bytes_from_clients) == 10 * 4);
 
+constexpr size_t kBindingSetBytes = 8 * 4 * sizeof(uint32_t);
+
+struct RateBucket {
+  std::atomic<uint32_t> tag;
+  std::atomic<int32_t> arrival;
+};
+static_assert(sizeof(RateBucket) == 2 * 4);
+
+constexpr size_t kRateWays = 8;
+struct RateSet {
+  RateBucket buckets[kRateWays];
+};
+static_assert(sizeof(RateSet) == kLineBytes);
+
 static_assert(std::atomic<uint64_t>::is_always_lock_free && std::atomic<int32_t>::is_always_lock_free);
 
 // The batch between the relay and route(): process-local.
@@ -91,27 +197,67 @@ struct RouteRequest {
   int32_t port;
   uint32_t address[4];
   int32_t tries;
-  int32_t unused;
+  int32_t flags;
   int32_t tried_slots[kMaxTries];
+  uint32_t destination[4];
+  int32_t name_length;
+  int32_t alpn_length;
+  int32_t session;
+  int32_t unused[9];
 };
-static_assert(sizeof(RouteRequest) == 16 * 4);
+static_assert(sizeof(RouteRequest) == 32 * 4);
+constexpr int32_t kRequestTls = 1;
+constexpr int32_t kRequestAdmit = 2;
+constexpr int32_t kRequestAdmitted = 4;
+constexpr int32_t kRequestAnew = 8;
+constexpr size_t kNameBytes = 512;
+constexpr size_t kAlpnAt = 256;
 
 struct RouteResponse {
   int32_t slot;
   int32_t port;
   uint32_t address[4];
-  int32_t unused[2];
+  // Word of the region, 0 = none.
+  int32_t client;
+  int32_t flags;
 };
 static_assert(sizeof(RouteResponse) == 8 * 4);
+constexpr int32_t kSlotAdmitted = INT32_MIN;
+constexpr int32_t kResponseTrial = 1;
+
+// Places in one listener's settings; bits of the flags.
+enum class ListenerWord : uint32_t {
+  kConnectTimeoutMs, kConnectTotalTimeoutMs, kIdleTimeoutMs, kHalfCloseTimeoutMs, kMaxLifetimeMs, kMaxConnections, kFlags,
+  kHelloTimeoutMs, kMaxSessionsPerClient
+};
+constexpr uint32_t kListenerWords = 9;
+constexpr uint32_t kListenerDestination = 1;
+constexpr uint32_t kListenerHello = 2;
+
+struct BatchClock {
+  int32_t secs;
+  int32_t micros;
+};
 
 // Typed pointers into a mapped control region, as seen by one worker (or by the primary with worker 0's rows unused).
 class RegionView {
+  static constexpr size_t kHealthAt = 4 * kLineBytes;  // header and routes control, two lines each
+  static constexpr size_t kAcceptorAt = kHealthAt + sizeof(HealthControl);
+  static constexpr size_t kPoolsAt = kAcceptorAt + sizeof(AcceptorBlock);
+  static constexpr size_t kPathsAt = kPoolsAt + kMaxPools * sizeof(Pool);
+
  public:
+  // Everything before the workers, in bytes.
+  static constexpr size_t kWorkersAt = kPathsAt + kMaxPaths * sizeof(UnixPath);
+
   // The capacities are read here, once: what another process writes over them later moves no address of this one.
   RegionView(void* base, size_t mapped_bytes) : base_(static_cast<unsigned char*>(base)), mapped_bytes_(mapped_bytes) {
     if (mapped_bytes < sizeof(RegionHeader)) return;
     workers_ = header().workers;
     backends_ = header().backends;
+    binding_sets_ = header().binding_sets;
+    rate_sets_ = header().rate_sets;
+    words_ = static_cast<uint32_t>(mapped_bytes / sizeof(uint32_t) < INT32_MAX ? mapped_bytes / sizeof(uint32_t) : INT32_MAX);
   }
 
   bool IsValid(uint32_t layout_hash) const {
@@ -122,19 +268,36 @@ class RegionView {
 
   uint32_t workers() const { return workers_; }
   uint32_t backends() const { return backends_; }
+  // Whether a word of that index, as JavaScript counts, lies behind the header. 0 does not.
+  bool IsWord(int32_t index) const {
+    return index >= static_cast<int32_t>(sizeof(RegionHeader) / sizeof(uint32_t)) && static_cast<uint32_t>(index) < words_;
+  }
+  std::atomic<int32_t>& word(int32_t index) const { return At<std::atomic<int32_t>>(0)[index]; }
+  HealthControl& health() const { return *At<HealthControl>(kHealthAt); }
+  AcceptorBlock& acceptor() const { return *At<AcceptorBlock>(kAcceptorAt); }
+  Pool& pool(uint32_t number) const { return At<Pool>(kPoolsAt)[number]; }
+  const UnixPath& path(uint32_t number) const { return At<UnixPath>(kPathsAt)[number]; }
   WorkerBlock& worker(uint32_t index) const { return At<WorkerBlock>(kWorkersAt)[index]; }
   BackendLine& backend(uint32_t slot) const { return At<BackendLine>(BackendsAt())[slot]; }
   WorkerRow& row(uint32_t worker, uint32_t slot) const {
     return At<WorkerRow>(BackendsAt() + backends_ * sizeof(BackendLine))[size_t{worker} * backends_ + slot];
   }
 
- private:
-  static constexpr size_t kWorkersAt = 4 * kLineBytes;  // header and routes control, two lines each
+  // Hash seeds of the region; see ClientKey.
+  const uint32_t* seeds() const { return header().seeds; }
+  // A power of two, or 0 where there are none that could be trusted.
+  uint32_t rate_sets() const { return HasRates() ? rate_sets_ : 0; }
+  RateSet& rate_set(uint32_t index) const { return At<RateSet>(RatesAt())[index]; }
 
+ private:
   const RegionHeader& header() const { return *reinterpret_cast<const RegionHeader*>(base_); }
   size_t BackendsAt() const { return kWorkersAt + workers_ * sizeof(WorkerBlock); }
   // Of the backends' lines and all workers' rows. No overflow: both counts have 32 bits, a row has 64 bytes.
   size_t RowBytes() const { return backends_ * sizeof(BackendLine) + size_t{workers_} * backends_ * sizeof(WorkerRow); }
+  size_t RatesAt() const { return BackendsAt() + RowBytes() + binding_sets_ * kBindingSetBytes; }
+  bool HasRates() const {
+    return std::has_single_bit(rate_sets_) && RatesAt() + rate_sets_ * sizeof(RateSet) <= mapped_bytes_;
+  }
   template <typename T>
   T* At(size_t offset) const { return reinterpret_cast<T*>(base_ + offset); }
 
@@ -142,6 +305,9 @@ class RegionView {
   size_t mapped_bytes_;
   uint32_t workers_ = 0;
   uint32_t backends_ = 0;
+  uint32_t binding_sets_ = 0;
+  uint32_t rate_sets_ = 0;
+  uint32_t words_ = 0;
 };
 
 }  // namespace edgeproxy

@@ -33,6 +33,60 @@ TEST(HoldsBackAtTheLimit, "full workers get no more; clients wait in the kernel'
   CheckServed(clients, SocketsOf(rig));
 }
 
+TEST(HoldsBackAtTheMaximum, "with as many connections as all workers may have together, clients wait, and nothing spins") {
+  Rig rig(2);
+  CHECK(!rig.acceptor.Configure(10'000, {.total = 7}).is_set());
+  const std::vector<UniqueFd> clients = rig.ConnectClients(12);
+  rig.TakeInAll(7);
+  const double before_ms = ProcessCpuMs();
+  CHECK(!IsReadable(rig.workers[0]->worker_end.get(), 200));
+  CHECK_OP(ProcessCpuMs() - before_ms, <, 50);
+  CHECK_EQ(Read(rig.acceptor.stats().accepted), 7);
+  rig.region.active(0) -= 2;
+  rig.TakeInAll(9);
+  CHECK_EQ(Read(rig.acceptor.stats().accepted), 9);
+  // Another limit, and none, apply at once.
+  CHECK(!rig.acceptor.Configure(10'000, {.total = 8}).is_set());
+  rig.TakeInAll(10);
+  CHECK(!rig.acceptor.Configure(10'000, {}).is_set());
+  rig.TakeInAll(12);
+  CheckServed(clients, SocketsOf(rig));
+}
+
+TEST(HoldsBackOneListener, "a listener with as many connections as it may have lets its clients wait, and the others go on") {
+  Rig rig(2);
+  uint16_t other_port = 0;
+  const UniqueFd other = ListenOnLoopback(other_port);
+  CHECK(!rig.acceptor.AddListener(4, other.get()).is_set());
+  CHECK(!rig.acceptor.Configure(10'000, LimitsOf(0, 5)).is_set());
+  const std::vector<UniqueFd> clients = rig.ConnectClients(9);
+  rig.TakeInAll(5);
+  const double before_ms = ProcessCpuMs();
+  CHECK(!IsReadable(rig.workers[0]->worker_end.get(), 200));
+  CHECK_OP(ProcessCpuMs() - before_ms, <, 50);
+  const UniqueFd elsewhere = ConnectClient(other_port);
+  rig.TakeInAll(6);
+  CHECK_EQ(rig.region.at_listener(3), 5);
+  CHECK_EQ(rig.region.at_listener(4), 1);
+
+  rig.region.view().worker(0).listener_active[3] -= 2;
+  rig.TakeInAll(8);
+  // A dead worker's are nobody's.
+  rig.Down(1);
+  CHECK_EQ(rig.region.view().worker(1).listener_active[3].load(), 0);
+  rig.TakeInAll(10);
+}
+
+TEST(StopsWithAFullListener, "stop ends in bounded time where a listener is full") {
+  Rig rig(1);
+  CHECK(!rig.acceptor.Configure(10'000, LimitsOf(0, 2)).is_set());
+  const std::vector<UniqueFd> clients = rig.ConnectClients(10);
+  rig.workers[0]->TakeUntil(2);
+  CHECK(!rig.acceptor.Stop(kTicket).is_set());
+  rig.tickets.Wait(kTicket);
+  CHECK_EQ(Read(rig.acceptor.stats().accepted), 2);
+}
+
 TEST(GoesAroundAFullChannel, "a worker that does not read gets what its channel holds, the others the rest") {
   Rig rig(2);
   // Fill worker 0's channel with messages that are none of the acceptor's.
@@ -105,6 +159,24 @@ TEST(StopIsBounded, "stop ends in bounded time where the workers have no room") 
   rig.tickets.Wait(kTicket);
   rig.workers[0]->TakeUntil(2);
   CHECK_EQ(Read(rig.acceptor.stats().accepted), 2);
+}
+
+TEST(StopKeepsWhomItHasAccepted, "stop waits for a full channel to be read, instead of resetting who has been accepted") {
+  Rig rig(1);
+  Message filler;
+  filler.kind = MessageKind::kCloseListener;
+  while (SendMessage(rig.workers[0]->primary_end.get(), filler) == 0) continue;
+  const std::vector<UniqueFd> clients = rig.ConnectClients(1);
+  while (Read(rig.acceptor.stats().accepted) == 0) CHECK(!IsReadable(clients[0].get(), 1));
+  CHECK(!rig.acceptor.Stop(kTicket).is_set());
+  CHECK(!IsReadable(clients[0].get(), 600));
+
+  Message message;
+  while (ReceiveMessage(rig.workers[0]->worker_end.get(), message) == 0 && message.kind != MessageKind::kConnections) continue;
+  for (uint32_t i = 0; i < message.count; i++) rig.workers[0]->sockets.push_back(std::move(message.sockets[i]));
+  rig.workers[0]->TakeUntil(1);
+  rig.tickets.Wait(kTicket);
+  CheckServed(clients, SocketsOf(rig));
 }
 
 TEST(BoundsItsCommands, "commands beyond the queue's bound are refused with EAGAIN, and the acceptor goes on") {

@@ -8,11 +8,13 @@
 #include "acceptor.h"
 #include "check.h"
 #include "fake_workers.h"
+#include "limits.h"
 #include "sockets.h"
 
 namespace edgeproxy::test {
 
 constexpr uint64_t kTicket = 7;
+constexpr uint32_t kRigRateSets = 4;
 
 // A running acceptor with one listener and `count` live workers.
 struct Rig {
@@ -24,7 +26,7 @@ struct Rig {
   std::vector<std::unique_ptr<FakeWorker>> workers;
 
   explicit Rig(uint32_t count, int32_t max_connections = 10'000, bool are_up = true)
-      : region(count), acceptor({region.view(), max_connections, 150}, tickets), listener(ListenOnLoopback(port)) {
+      : region(count, kRigRateSets), acceptor({region.view(), max_connections, 150}, tickets), listener(ListenOnLoopback(port)) {
     CHECK(!acceptor.Start().is_set());
     CHECK(!acceptor.AddListener(3, listener.get()).is_set());
     for (uint32_t i = 0; i < count; i++) {

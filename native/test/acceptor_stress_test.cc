@@ -69,45 +69,79 @@ void RunClient(uint16_t port, const std::atomic<bool>& is_over, std::atomic<uint
   }
 }
 
+// An acceptor, its workers, and clients that keep them busy.
+class Load {
+ public:
+  Load() {
+    CHECK(!acceptor.Start().is_set());
+    CHECK(!acceptor.AddListener(0, listener_.get()).is_set());
+    for (uint32_t i = 0; i < kWorkers; i++) Replace(i);
+    for (int i = 0; i < kClientThreads; i++) {
+      clients_.emplace_back(RunClient, port_, std::cref(is_over_), std::ref(served_));
+    }
+  }
+
+  void Kill(uint32_t index) { workers_[index].reset(); }
+  void Replace(uint32_t index) { workers_[index] = std::make_unique<EchoWorker>(acceptor, region, index); }
+  void Serve(uint64_t more) {
+    const uint64_t before = served_;
+    while (served_ < before + more) ::poll(nullptr, 0, 1);
+  }
+  // Ends everything: each client has had its answer, and no connection is counted any more.
+  void Finish() {
+    is_over_ = true;
+    for (std::thread& client : clients_) client.join();
+    for (auto& worker : workers_) worker.reset();
+    acceptor.Close();
+    CHECK_EQ(acceptor.stats().accepted.load(), served_.load());
+    CHECK_EQ(acceptor.stats().lost.load(), 0);
+    for (uint32_t i = 0; i < kWorkers; i++) CHECK_EQ(region.active(i).load(), 0);
+  }
+
+  ControlRegion region{kWorkers};
+  Tickets tickets;
+  Acceptor acceptor{{region.view(), 40, 150}, tickets};
+
+ private:
+  uint16_t port_ = 0;
+  const UniqueFd listener_ = ListenOnLoopback(port_);
+  std::unique_ptr<EchoWorker> workers_[kWorkers];
+  std::atomic<bool> is_over_{false};
+  std::atomic<uint64_t> served_{0};
+  std::vector<std::thread> clients_;
+};
+
 }  // namespace
 
 TEST(ServesEveryClient, "under load, while a worker dies and is replaced again and again, every client is served") {
-  ControlRegion region(kWorkers);
-  Tickets tickets;
-  Acceptor acceptor({region.view(), 40, 150}, tickets);
-  uint16_t port = 0;
-  const UniqueFd listener = ListenOnLoopback(port);
-  CHECK(!acceptor.Start().is_set());
-  CHECK(!acceptor.AddListener(0, listener.get()).is_set());
-  std::unique_ptr<EchoWorker> workers[kWorkers];
-  for (uint32_t i = 0; i < kWorkers; i++) workers[i] = std::make_unique<EchoWorker>(acceptor, region, i);
-
-  std::atomic<bool> is_over{false};
-  std::atomic<uint64_t> served{0};
-  std::vector<std::thread> clients;
-  for (int i = 0; i < kClientThreads; i++) clients.emplace_back(RunClient, port, std::cref(is_over), std::ref(served));
-
+  Load load;
   for (uint64_t round = 1; round <= kReplacements; round++) {
-    const uint64_t before = served;
-    while (served < before + 100) ::poll(nullptr, 0, 1);
+    load.Serve(100);
     const auto index = static_cast<uint32_t>(round % kWorkers);
-    workers[index].reset();
+    load.Kill(index);
     // Long enough to gather unread messages; every second one is replaced without being reported down.
-    while (region.active(index) == 0) ::poll(nullptr, 0, 1);
+    while (load.region.active(index) == 0) ::poll(nullptr, 0, 1);
     if (round % 2 == 0) {
-      CHECK(!acceptor.WorkerDown(index, round).is_set());
-      tickets.Wait(round);
+      CHECK(!load.acceptor.WorkerDown(index, round).is_set());
+      load.tickets.Wait(round);
     }
-    workers[index] = std::make_unique<EchoWorker>(acceptor, region, index);
+    load.Replace(index);
   }
-  is_over = true;
-  for (std::thread& client : clients) client.join();
-  for (auto& worker : workers) worker.reset();
-  acceptor.Close();
-  CHECK_EQ(acceptor.stats().accepted.load(), served.load());
-  CHECK_OP(acceptor.stats().recovered.load(), >=, kReplacements);
-  CHECK_EQ(acceptor.stats().lost.load(), 0);
-  for (uint32_t i = 0; i < kWorkers; i++) CHECK_EQ(region.active(i).load(), 0);
+  load.Finish();
+  CHECK_OP(load.acceptor.stats().recovered.load(), >=, kReplacements);
+}
+
+TEST(ServesEveryClientOfTheSlow, "under load, while workers that read all the time are called stalled, every client is served") {
+  Load load;
+  for (uint64_t round = 1; round <= 10 * kReplacements; round++) {
+    load.Serve(10);
+    const auto index = static_cast<uint32_t>(round % kWorkers);
+    load.region.view().worker((index + 1) % kWorkers).shedding = static_cast<int32_t>(round % 2);
+    CHECK(!load.acceptor.WorkerStalled(index, round).is_set());
+    load.tickets.Wait(round);
+    CHECK(!load.acceptor.WorkerResumed(index).is_set());
+  }
+  load.Finish();
 }
 
 }  // namespace edgeproxy::test

@@ -43,6 +43,7 @@ struct Shape {
   int sink_buffer_bytes = 0;  // 0: the kernel's choice
   size_t most_written = 256 << 10;
   size_t most_read = 256 << 10;
+  uint32_t copy_buffer_bytes = kDefaultCopyBufferBytes;
 };
 
 // Writer -> source -> Direction -> sink -> reader.
@@ -52,9 +53,9 @@ class DirectionRig {
       : shape_(shape),
         random_(shape.seed),
         pipes_(shape.max_pipes, &gauge_),
-        copy_buffer_(std::make_unique<char[]>(kCopyBufferBytes)),
+        copy_buffer_(std::make_unique<char[]>(shape.copy_buffer_bytes)),
         scratch_(1 << 20),
-        context{copy_buffer_.get(), &pipes_, shape.is_splice_enabled, 0, &fallbacks, 0} {
+        context{copy_buffer_.get(), shape.copy_buffer_bytes, &pipes_, shape.is_splice_enabled, 0, &fallbacks, 0} {
     // As Node.js does: splice(2) has no MSG_NOSIGNAL.
     CHECK(::signal(SIGPIPE, SIG_IGN) != SIG_ERR);
     MakePair(writer, source_.fd);
@@ -134,6 +135,12 @@ class DirectionRig {
     for (ssize_t i = 0; i < got; i++) CHECK_EQ(scratch_[static_cast<size_t>(i)], ByteAt(was_read + static_cast<size_t>(i)));
     was_read += static_cast<size_t>(got);
     return got;
+  }
+
+  // The failed sink and its reader make room for others.
+  void ReplaceSink() {
+    MakePair(reader, sink_.fd);
+    sink_.is_writable = true;
   }
 
   // Writes, reads and pumps in random portions and order until `total` bytes are through.
@@ -292,6 +299,58 @@ TEST(CountsFallbacks, "without a pipe a stream is copied, and each time that one
   DirectionRig enough({.seed = 5});
   enough.Transfer(8 << 20);
   CHECK_EQ(enough.fallbacks, 0);
+}
+
+TEST(MovesEverythingWithAnyBuffer, "also through the smallest and through a large copy buffer") {
+  for (const uint32_t copy_buffer_bytes : {1u << 10, 4u << 10, 5000u, 1u << 20}) {
+    for (const bool is_splice_enabled : {false, true}) {
+      DirectionRig rig({.seed = copy_buffer_bytes,
+                        .is_splice_enabled = is_splice_enabled,
+                        .most_written = 1 << 20,
+                        .copy_buffer_bytes = copy_buffer_bytes});
+      rig.Transfer(4 << 20);
+    }
+  }
+}
+
+// Memory beyond the buffer is the sanitizer's to find.
+TEST(ReadsNoMoreThanItsBuffer, "a buffer smaller than what is read where much waits for slow sinks is not exceeded") {
+  DirectionRig rig({.seed = 3, .is_splice_enabled = false, .copy_buffer_bytes = 1 << 10});
+  rig.context.pending_bytes = 64 << 20;
+  CHECK_EQ(rig.Write(3000), 3000);
+  while (rig.delivered < 3000) {
+    rig.TakeEvents(kWaitMs);
+    rig.Pump();
+  }
+  rig.context.pending_bytes = 0;
+}
+
+// Without pipes each wish for one is counted: whether a direction takes its bytes for a stream shows there.
+TEST(SplicesStreamsAlone, "a stream is spliced whatever the size of the buffer, a message of several small buffers is not") {
+  for (const uint32_t copy_buffer_bytes : {1u << 10, 4u << 10, 64u << 10, 1u << 20}) {
+    DirectionRig rig({.seed = 7, .max_pipes = 0, .most_written = 1 << 20, .copy_buffer_bytes = copy_buffer_bytes});
+    for (int message = 1; message <= 20; message++) {
+      CHECK_EQ(rig.Write(20'000), 20'000);
+      rig.Transfer(static_cast<uint64_t>(message) * 20'000);
+      CHECK_EQ(rig.fallbacks, 0);
+    }
+    rig.Transfer(16 << 20);
+    CHECK_OP(rig.fallbacks, >, 0);
+  }
+}
+
+TEST(KeepsWhatWasNotTaken, "bytes that were read for a sink that has failed are still there for another one") {
+  DirectionRig rig({.seed = 9});
+  ResetOnClose(rig.reader);
+  rig.reader.Reset();
+  CHECK_EQ(rig.Write(1000), 1000);
+  CHECK(rig.PumpUntilOver() == PumpOutcome::kSinkFailed);
+  CHECK(rig.direction.HasUndelivered());
+  rig.ReplaceSink();
+  CHECK(rig.Pump() == PumpOutcome::kWaiting);
+  CHECK(IsReadable(rig.reader.get(), kWaitMs));
+  CHECK_EQ(rig.Read(1 << 20), 1000);
+  CHECK_EQ(rig.context.pending_bytes, 0);
 }
 
 TEST(TakesTurns, "a fast stream yields after its turn, and goes on without an edge") {

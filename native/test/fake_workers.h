@@ -20,16 +20,23 @@ namespace edgeproxy::test {
 
 class ControlRegion {
  public:
-  explicit ControlRegion(uint32_t workers) : lines_(4 + workers * sizeof(WorkerBlock) / kLineBytes) {
+  explicit ControlRegion(uint32_t workers, uint32_t rate_sets = 0)
+      : lines_((RegionView::kWorkersAt + workers * sizeof(WorkerBlock)) / kLineBytes + rate_sets) {
     RegionHeader header{};
     header.magic = kMagic;
     header.version = kLayoutVersion;
     header.total_words = static_cast<uint32_t>(lines_.size() * kLineBytes / 4);
     header.workers = workers;
+    header.rate_sets = rate_sets;
     std::memcpy(static_cast<void*>(lines_.data()), &header, sizeof header);
   }
   RegionView view() { return RegionView(lines_.data(), lines_.size() * kLineBytes); }
   std::atomic<int32_t>& active(uint32_t worker) { return view().worker(worker).active; }
+  int32_t at_listener(uint32_t listener) {
+    int32_t sum = 0;
+    for (uint32_t i = 0; i < view().workers(); i++) sum += view().worker(i).listener_active[listener];
+    return sum;
+  }
 
  private:
   struct alignas(kLineBytes) Line {
@@ -46,6 +53,17 @@ class Tickets : public AcceptorObserver {
     done_.insert(ticket);
     changed_.notify_all();
   }
+  void OnLost(uint64_t ticket) override {
+    {
+      const std::lock_guard<std::mutex> lock(mutex_);
+      lost_.insert(ticket);
+    }
+    OnDone(ticket);
+  }
+  bool IsLost(uint64_t ticket) {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    return lost_.count(ticket) == 1;
+  }
   void Wait(uint64_t ticket) {
     std::unique_lock<std::mutex> lock(mutex_);
     CHECK(changed_.wait_for(lock, std::chrono::milliseconds(kWaitMs), [&] { return done_.count(ticket) == 1; }));
@@ -59,6 +77,7 @@ class Tickets : public AcceptorObserver {
   std::mutex mutex_;
   std::condition_variable changed_;
   std::set<uint64_t> done_;
+  std::set<uint64_t> lost_;
 };
 
 // One worker's channel, read by hand.

@@ -12,12 +12,15 @@
 
 namespace edgeproxy::test {
 
-TEST(RaisesTheLimit, "the soft limit of descriptors becomes the hard one") {
+TEST(RaisesTheLimit, "the soft limit of descriptors is read as it is, and becomes the hard one") {
   rlimit before;
   CHECK_EQ(::getrlimit(RLIMIT_NOFILE, &before), 0);
   const rlimit low = {128, before.rlim_max};
   CHECK_EQ(::setrlimit(RLIMIT_NOFILE, &low), 0);
   FileLimit limit;
+  CHECK(!ReadFileLimit(limit).is_set());
+  CHECK_EQ(limit.soft, 128);
+  CHECK_EQ(limit.hard, before.rlim_max);
   CHECK(!RaiseFileLimit(limit).is_set());
   CHECK_EQ(limit.soft, before.rlim_max);
   rlimit after;

@@ -123,6 +123,36 @@ TEST(Drains, "draining empties the queues a last time and goes on with what is e
   rig.Until([&] { return rig.row(0).connections == 100; });
 }
 
+TEST(LeavesItsQueuesToOthers, "a worker that is relieved accepts nobody, takes who is handed to it, and goes on when it is its turn") {
+  for (const bool is_stalled : {true, false}) {
+    Admission admission;
+    RelayRig& rig = admission.rig;
+    std::atomic<int32_t>& word = is_stalled ? rig.block().stalled : rig.block().shedding;
+    const Listener listener;
+    SendListener(rig, listener, 1);
+    const UniqueFd before = ConnectClient(listener.port);
+    admission.UntilRelayed(1);
+    word = 2;
+    const UniqueFd queued = ConnectClient(listener.port);
+    rig.Settle();
+    CHECK_EQ(rig.relay().connection_count(), 1);
+    CHECK(IsReadable(listener.fd.get(), 0));
+    // Soon enough to notice that it is over, and not at once again and again.
+    CHECK_OP(rig.relay().NextDispatchMs(), >, 0);
+    CHECK_OP(rig.relay().NextDispatchMs(), <=, 100);
+    const UniqueFd handed = rig.Admit();
+    admission.UntilRelayed(2);
+    word = 0;
+    admission.UntilRelayed(3);
+
+    word = 2;
+    const UniqueFd last = ConnectClient(listener.port);
+    rig.Settle();
+    rig.relay().Drain();
+    admission.UntilRelayed(4);
+  }
+}
+
 TEST(LeavesTheRestQueued, "a full relay leaves clients in the queue and takes them when others have gone, without spinning") {
   RelayOptions options;
   options.max_connections = 3;
@@ -210,6 +240,43 @@ TEST(TellsWhatIsLost, "a listener or a region that finds no descriptor on its wa
   SendListener(rig, listener, 1);
   const UniqueFd client = ConnectClient(listener.port);
   admission.UntilRelayed(1);
+}
+
+TEST(DrainsBeyondItsRoom, "a drain takes whoever waits: beyond the limits of all workers at once, beyond its own as places are freed") {
+  for (const bool is_shared : {true, false}) {
+    RelayOptions options;
+    if (is_shared) options.limits = {2, 0};
+    else options.max_connections = 2;
+    Admission admission(options);
+    RelayRig& rig = admission.rig;
+    Listener listener;
+    SendListener(rig, listener, 3);
+    std::vector<UniqueFd> clients;
+    for (int i = 0; i < 2; i++) clients.push_back(ConnectClient(listener.port));
+    admission.UntilRelayed(2);
+    clients.push_back(ConnectClient(listener.port));
+    rig.Settle();
+    CHECK_EQ(rig.relay().connection_count(), 2);
+    // As the primary does before the order.
+    listener.fd.Reset();
+    rig.relay().Drain();
+    rig.Settle();
+    CHECK_EQ(rig.relay().connection_count(), is_shared ? 3 : 2);
+    char byte;
+    CHECK_EQ(::recv(clients[2].get(), &byte, 1, MSG_DONTWAIT), -1);
+    CHECK_EQ(errno, EAGAIN);
+    ResetOnClose(clients[0]);
+    clients[0].Reset();
+    rig.Until([&] { return rig.row(0).connections == 3; });
+    ResetOnClose(clients[1]);
+    clients[1].Reset();
+    // Nobody listens any more.
+    rig.Until([&] { return rig.relay().connection_count() == 1; });
+    CHECK_EQ(Connect(NewClient(), listener.port), ECONNREFUSED);
+    clients.clear();
+    rig.relay().Close();
+    CHECK_EQ(rig.block().active, 0);
+  }
 }
 
 }  // namespace edgeproxy::test

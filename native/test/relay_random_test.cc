@@ -40,7 +40,7 @@ class Crowd {
  private:
   struct Backend {
     uint16_t port = 0;
-    UniqueFd fd = ListenOnLoopback(port);
+    UniqueFd fd = ListenAsBackend(port);
   };
 
   int32_t Choose(const RouteRequest&) {
@@ -132,9 +132,9 @@ TEST(LeavesNothingSplicing, "random clients and backends leave no place, byte or
 TEST(LeavesNothingShortOfPipes, "random clients and backends leave nothing behind where pipes are few and timers short") {
   RelayOptions options;
   options.max_pipes = 3;
-  options.idle_timeout_ms = 20;
-  options.half_close_timeout_ms = 10;
-  options.max_lifetime_ms = 200;
+  options.listeners.Edit(kListenerId).idle_timeout_ms = 20;
+  options.listeners.Edit(kListenerId).half_close_timeout_ms = 10;
+  options.listeners.Edit(kListenerId).max_lifetime_ms = 200;
   RunCrowds(300, options);
 }
 

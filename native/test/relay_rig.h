@@ -9,6 +9,7 @@
 #include <cstring>
 #include <functional>
 #include <memory>
+#include <string>
 #include <vector>
 
 #include "channel.h"
@@ -34,14 +35,19 @@ inline void ResetOnClose(const UniqueFd& fd) {
 
 class RelayRig : public RelayHost {
  public:
+  // In the region's last line.
+  static constexpr int32_t kClientWord = (RegionView::kWorkersAt + sizeof(WorkerBlock) +
+                                          kBackends * (sizeof(BackendLine) + sizeof(WorkerRow))) / sizeof(int32_t);
+
   explicit RelayRig(RelayOptions options = {})
       : memory_(kRegionBytes / kLineBytes),
         region_(HeaderOf(memory_.data()), kRegionBytes),
         requests_(kBatchCapacity),
-        responses_(kBatchCapacity) {
+        responses_(kBatchCapacity),
+        names_(size_t{kBatchCapacity} * kNameBytes) {
     // As Node.js does: splice(2) has no MSG_NOSIGNAL.
     CHECK(::signal(SIGPIPE, SIG_IGN) != SIG_ERR);
-    relay_ = std::make_unique<Relay>(options, region_, 0, *this, requests_.data(), responses_.data());
+    relay_ = std::make_unique<Relay>(options, region_, 0, *this, BatchArrays{requests_.data(), responses_.data(), names_.data()});
     UniqueFd worker_end;
     CHECK_EQ(MakeChannel(primary_end, worker_end), 0);
     CHECK_EQ(relay_->Open(std::move(worker_end)), 0);
@@ -50,14 +56,25 @@ class RelayRig : public RelayHost {
   Relay& relay() { return *relay_; }
   WorkerBlock& block() { return region_.worker(0); }
   WorkerRow& row(uint32_t slot) { return region_.row(0, slot); }
+  HealthControl& health() { return region_.health(); }
+  BackendLine& backend(uint32_t slot) { return region_.backend(slot); }
   int32_t active(uint32_t slot) { return region_.backend(slot).active; }
+  int32_t client_connections() { return region_.word(kClientWord); }
   uint64_t rejected(RejectReason reason) { return block().rejected[static_cast<size_t>(reason)]; }
   uint64_t ended(EndReason reason) { return block().ended[static_cast<size_t>(reason)]; }
 
   // What the host answers; the default is the lowest slot with a port that was not tried, or no backend.
   std::function<int32_t(const RouteRequest&)> choose = [this](const RouteRequest& request) { return FirstUntried(request); };
 
-  void OnBatch(uint32_t count, uint32_t now_secs) override {
+  // What the client of a request asks for in its ClientHello.
+  std::string NameOf(const RouteRequest& request) {
+    return {NamesOf(request), static_cast<size_t>(request.name_length)};
+  }
+  std::string AlpnOf(const RouteRequest& request) {
+    return {NamesOf(request) + kAlpnAt, static_cast<size_t>(request.alpn_length)};
+  }
+
+  void OnBatch(uint32_t count, const BatchClock&) override {
     batches.push_back(count);
     for (uint32_t i = 0; i < count; i++) Answer(requests_[i], responses_[i]);
   }
@@ -75,6 +92,7 @@ class RelayRig : public RelayHost {
       message.sockets[i] = AcceptFront();
     }
     block().active += static_cast<int32_t>(count);
+    block().listener_active[kListenerId] += static_cast<int32_t>(count);
     CHECK_EQ(SendMessage(primary_end.get(), message), 0);
     return clients;
   }
@@ -110,6 +128,8 @@ class RelayRig : public RelayHost {
   }
   void CheckAtRest() {
     CHECK_EQ(block().active, 0);
+    for (const auto& at_listener : block().listener_active) CHECK_EQ(at_listener.load(), 0);
+    CHECK_EQ(client_connections(), 0);
     CHECK_EQ(block().relays_open, 0);
     CHECK_EQ(block().pending_bytes, 0);
     CHECK_EQ(block().pair_sequence % 2, 0);
@@ -119,8 +139,31 @@ class RelayRig : public RelayHost {
     }
   }
 
+  // The backend at that slot listens on a Unix socket; what it did before is forgotten.
+  void UsePath(uint32_t slot, const std::string& path) {
+    static uint32_t last_serial = 0;
+    auto& entry = const_cast<UnixPath&>(region_.path(slot));
+    entry.serial = path_serials[slot] = ++last_serial;
+    for (auto& word : entry.words) word = 0;
+    for (size_t i = 0; i < path.size(); i++) entry.words[i / 4] |= uint32_t{static_cast<uint8_t>(path[i])} << i % 4 * 8;
+    ports[slot] = 1;
+  }
+  // As in the middle of writing the first entry.
+  const RegionView& WithHalfAPath() {
+    const_cast<UnixPath&>(region_.path(0)).serial = 0;
+    return region_;
+  }
+  // Of the path of the backend at each slot; 0 = it has none.
+  uint32_t path_serials[kBackends] = {};
+
   // Of the backend at each slot, on loopback; 0 is a slot that is not chosen.
   uint16_t ports[kBackends] = {};
+  // The word that each new client is counted in, as for MAX_CONNECTIONS_PER_IP; 0 = in none.
+  int32_t client_word = 0;
+  // Whether each choice is a trial of a half-open breaker.
+  bool are_trials = false;
+  // Of all backends, in the byte order of the machine.
+  uint32_t address = INADDR_LOOPBACK;
   std::vector<uint32_t> batches;
   std::vector<std::pair<uint32_t, UniqueFd>> regions;
   // Errno of each.
@@ -140,7 +183,7 @@ class RelayRig : public RelayHost {
     char bytes[kLineBytes] = {};
   };
   static constexpr size_t kRegionBytes =
-      4 * kLineBytes + sizeof(WorkerBlock) + kBackends * (sizeof(BackendLine) + sizeof(WorkerRow));
+      RegionView::kWorkersAt + kLineBytes + sizeof(WorkerBlock) + kBackends * (sizeof(BackendLine) + sizeof(WorkerRow));
 
   HandedSocket AcceptFront() {
     sockaddr_storage from;
@@ -151,7 +194,12 @@ class RelayRig : public RelayHost {
     return {std::move(fd), kListenerId, PeerAddress::FromSockaddr(from)};
   }
 
+  const char* NamesOf(const RouteRequest& request) {
+    return reinterpret_cast<char*>(&names_[static_cast<size_t>(&request - requests_.data()) * kNameBytes]);
+  }
+
   int32_t FirstUntried(const RouteRequest& request) {
+    if ((request.flags & kRequestAdmit) != 0) return kSlotAdmitted;
     for (int32_t slot = 0; slot < int32_t{kBackends}; slot++) {
       bool was_tried = false;
       for (int32_t i = 0; i < request.tries; i++) was_tried |= request.tried_slots[i] == slot;
@@ -164,19 +212,35 @@ class RelayRig : public RelayHost {
   void Answer(const RouteRequest& request, RouteResponse& response) {
     response = RouteResponse{};
     response.slot = choose(request);
+    if (request.tries == 0 && (request.flags & kRequestAdmitted) == 0 && client_word != 0) {
+      response.client = client_word;
+      if (client_word == kClientWord) region_.word(kClientWord)++;
+    }
     if (response.slot < 0 || response.slot >= int32_t{kBackends}) return;
     const auto slot = static_cast<uint32_t>(response.slot);
     region_.backend(slot).active++;
     row(slot).share++;
-    response.port = ports[slot];
-    response.address[2] = 0xffff;
-    response.address[3] = INADDR_LOOPBACK;
+    response.flags = are_trials ? kResponseTrial : 0;
+    SetTarget(slot, response);
+  }
+
+  void SetTarget(uint32_t slot, RouteResponse& response) {
+    const uint32_t serial = path_serials[slot];
+    response.port = serial == 0 ? ports[slot] : int32_t{kUnixPort};
+    response.address[1] = serial;
+    response.address[2] = serial == 0 ? 0xffff : 0;
+    response.address[3] = serial == 0 ? address : slot;
+    BackendLine& line = region_.backend(slot);
+    line.target_port = static_cast<uint32_t>(response.port);
+    for (size_t i = 0; i < 4; i++) line.target_address[i] = response.address[i];
+    if (serial == 0) line.target_address[3] = INADDR_LOOPBACK;
   }
 
   std::vector<Line> memory_;
   RegionView region_;
   std::vector<RouteRequest> requests_;
   std::vector<RouteResponse> responses_;
+  std::vector<unsigned char> names_;
   uint16_t front_port_ = 0;
   UniqueFd front_ = ListenOnLoopback(front_port_);
   std::unique_ptr<Relay> relay_;

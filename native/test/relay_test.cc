@@ -1,4 +1,4 @@
-// The relay from admission to end, with real sockets on both sides and a host that decides as the test says.
+// A relayed connection from its first byte to its end, with real sockets on both sides.
 #include "relay.h"
 
 #include <netinet/in.h>
@@ -8,71 +8,9 @@
 #include <algorithm>
 #include <string>
 
-#include "relay_rig.h"
+#include "relay_peers.h"
 
 namespace edgeproxy::test {
-
-namespace {
-
-void Send(const UniqueFd& fd, const std::string& text, int flags = 0) {
-  CHECK_EQ(::send(fd.get(), text.data(), text.size(), MSG_NOSIGNAL | flags), text.size());
-}
-
-// What is there now; "(end)", "(reset)" or "" where nothing is.
-std::string Receive(const UniqueFd& fd) {
-  char bytes[4096];
-  const ssize_t got = ::recv(fd.get(), bytes, sizeof bytes, MSG_DONTWAIT);
-  if (got > 0) return {bytes, static_cast<size_t>(got)};
-  if (got == 0) return "(end)";
-  return errno == EAGAIN ? "" : errno == ECONNRESET ? "(reset)" : "(error)";
-}
-
-struct Backend {
-  uint16_t port = 0;
-  UniqueFd listener = ListenOnLoopback(port);
-
-  UniqueFd TryAccept() const { return UniqueFd(::accept4(listener.get(), nullptr, nullptr, SOCK_CLOEXEC)); }
-};
-
-UniqueFd AcceptThrough(RelayRig& rig, const Backend& backend) {
-  UniqueFd upstream;
-  rig.Until([&] { return (upstream = backend.TryAccept()).is_open(); });
-  return upstream;
-}
-
-void Expect(RelayRig& rig, const UniqueFd& fd, const std::string& expected) {
-  std::string got;
-  rig.Until([&] {
-    const std::string part = Receive(fd);
-    got += part;
-    return got.size() >= expected.size() || part[0] == '(';
-  });
-  CHECK(got == expected);
-}
-
-// A port that nobody listens on.
-uint16_t DeadPort() { return Backend().port; }
-
-// A listening socket that nobody accepts from and whose queue is full: connects are never answered.
-struct Blackhole {
-  uint16_t port = 0;
-  UniqueFd listener = ListenOnLoopback(port, 0);
-  UniqueFd filler = ConnectClient(port);
-};
-
-struct Pair {
-  UniqueFd client;
-  UniqueFd upstream;
-};
-
-Pair Relayed(RelayRig& rig, const Backend& backend) {
-  Pair pair{rig.Admit(), AcceptThrough(rig, backend)};
-  Send(pair.client, "hello");
-  Expect(rig, pair.upstream, "hello");
-  return pair;
-}
-
-}  // namespace
 
 TEST(RelaysAConversation, "bytes go both ways, ends are passed on, everything is counted and given back") {
   RelayRig rig;
@@ -199,111 +137,12 @@ TEST(PassesUrgentData, "an urgent byte arrives in its place, and what follows it
   }
 }
 
-TEST(TriesTheNext, "a refused connect is tried elsewhere at once, and the host is told what was tried") {
-  RelayRig rig;
-  const Backend backend;
-  rig.ports[0] = DeadPort();
-  rig.ports[1] = DeadPort();
-  rig.ports[3] = backend.port;
-  const UniqueFd client = rig.Admit();
-  const UniqueFd upstream = AcceptThrough(rig, backend);
-  CHECK_EQ(rig.row(0).errors[static_cast<size_t>(BackendError::kRefused)], 1);
-  CHECK_EQ(rig.row(1).errors[static_cast<size_t>(BackendError::kRefused)], 1);
-  CHECK_EQ(rig.active(0), 0);
-  CHECK_EQ(rig.active(1), 0);
-  CHECK_EQ(rig.active(3), 1);
-  CHECK_EQ(rig.batches.size(), 3);
-}
-
-TEST(GivesUp, "when the tries are used up the client is reset, whoever else there may be") {
-  RelayOptions options;
-  options.connect_retries = 1;
-  RelayRig rig(options);
-  for (uint16_t& port : rig.ports) port = DeadPort();
-  const UniqueFd client = rig.Admit();
-  Expect(rig, client, "(reset)");
-  rig.UntilAtRest();
-  CHECK_EQ(rig.rejected(RejectReason::kConnectFailed), 1);
-  CHECK_EQ(rig.batches.size(), 2);
-}
-
-TEST(TriesAsOftenAsItMay, "as many tries as a request has room for do not overflow it") {
-  RelayOptions options;
-  options.connect_retries = kMaxTries - 1;
-  RelayRig rig(options);
-  rig.ports[0] = DeadPort();
-  int32_t most_tries = 0;
-  rig.choose = [&](const RouteRequest& request) {
-    most_tries = std::max(most_tries, request.tries);
-    return 0;
-  };
-  const UniqueFd client = rig.Admit();
-  Expect(rig, client, "(reset)");
-  CHECK_EQ(rig.batches.size(), kMaxTries);
-  CHECK_EQ(most_tries, kMaxTries - 1);
-  rig.UntilAtRest();
-}
-
-TEST(RejectsForEachReason, "a client without a backend is reset and counted by the host's reason, nonsense as no backend") {
-  RelayRig rig;
-  const int32_t answers[] = {-1, -2, -3, -4, -5, -6, -1000, INT32_MIN, INT32_MAX, int32_t{kBackends}};
-  for (const int32_t answer : answers) {
-    rig.choose = [&](const RouteRequest&) { return answer; };
-    const UniqueFd client = rig.Admit();
-    Expect(rig, client, "(reset)");
-    rig.UntilAtRest();
-  }
-  for (size_t reason = 1; reason < kRejectReasons; reason++) CHECK_EQ(rig.rejected(static_cast<RejectReason>(reason)), 1);
-  CHECK_EQ(rig.rejected(RejectReason::kNoBackend), 1 + 5);
-}
-
-TEST(AsksInBatches, "clients that come together are asked about together, in batches no larger than agreed") {
-  RelayRig rig;
-  std::vector<std::vector<UniqueFd>> clients;
-  for (int i = 0; i < 7; i++) clients.push_back(rig.AdmitTogether(kMessageDescriptors));
-  constexpr uint32_t kAll = 7 * kMessageDescriptors;
-  rig.Until([&] { return rig.block().accepted == kAll && rig.relay().connection_count() == 0; });
-  uint32_t asked = 0;
-  for (const uint32_t count : rig.batches) {
-    CHECK_OP(count, <=, kBatchCapacity);
-    asked += count;
-  }
-  CHECK_EQ(asked, kAll);
-  CHECK_OP(rig.batches.size(), <=, 4);
-  rig.CheckAtRest();
-}
-
-TEST(ForgetsAGoneClient, "a client that resets while its backend does not answer gives its place back") {
-  RelayRig rig;
-  const Blackhole backend;
-  rig.ports[0] = backend.port;
-  UniqueFd client = rig.Admit();
-  rig.Until([&] { return rig.active(0) == 1; });
-  ResetOnClose(client);
-  client.Reset();
-  rig.UntilAtRest();
-  CHECK_EQ(rig.rejected(RejectReason::kClientGone), 1);
-}
-
-TEST(ResetsTheBackendOfAGoneClient, "the backend of a client that has reset before its connect was seen is reset too, not ended") {
-  RelayRig rig;
-  const Backend backend;
-  rig.ports[0] = backend.port;
-  UniqueFd client = rig.Admit();
-  ResetOnClose(client);
-  client.Reset();
-  const UniqueFd upstream = AcceptThrough(rig, backend);
-  rig.UntilAtRest();
-  Expect(rig, upstream, "(reset)");
-  CHECK_EQ(rig.rejected(RejectReason::kClientGone), 1);
-}
-
 TEST(TimesOut, "connect, idle, half-close and lifetime timers each end what they are for") {
   RelayOptions options;
-  options.connect_timeout_ms = 50;
+  options.listeners.Edit(kListenerId).connect_timeout_ms = 50;
   options.connect_retries = 0;
-  options.idle_timeout_ms = 150;
-  options.half_close_timeout_ms = 60;
+  options.listeners.Edit(kListenerId).idle_timeout_ms = 150;
+  options.listeners.Edit(kListenerId).half_close_timeout_ms = 60;
   const Blackhole dead;
   const Backend backend;
   {
@@ -325,7 +164,7 @@ TEST(TimesOut, "connect, idle, half-close and lifetime timers each end what they
     CHECK_EQ(rig.ended(EndReason::kHalfCloseTimeout), 1);
     CHECK(Receive(idle.client) == "(reset)");
   }
-  options.max_lifetime_ms = 100;
+  options.listeners.Edit(kListenerId).max_lifetime_ms = 100;
   RelayRig rig(options);
   rig.ports[0] = backend.port;
   const Pair pair = Relayed(rig, backend);

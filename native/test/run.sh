@@ -2,7 +2,7 @@
 # The native suite: everything under AddressSanitizer and UBSan, what has threads under ThreadSanitizer as well.
 set -eu
 cd "$(dirname "$0")"
-threaded=$(basename -s .cc acceptor_*test.cc)
+threaded=$(basename -s .cc acceptor_*test.cc breaker_test.cc)
 
 make --silent -j2 all
 make --silent run

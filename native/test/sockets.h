@@ -15,9 +15,19 @@ namespace edgeproxy::test {
 
 constexpr int kWaitMs = 10'000;
 
+// As the proxy listens.
 inline UniqueFd ListenOnLoopback(uint16_t& port, int backlog = 4096) {
   UniqueFd fd;
-  CHECK(!Listen({"127.0.0.1", 0, backlog, false}, fd, port).is_set());
+  CHECK(!Bind({"127.0.0.1", 0, false}, fd, port).is_set());
+  CHECK(!Listen(fd.get(), backlog).is_set());
+  return fd;
+}
+
+// As a backend listens: what it accepts is closed with a FIN.
+inline UniqueFd ListenAsBackend(uint16_t& port, int backlog = 4096) {
+  UniqueFd fd = ListenOnLoopback(port, backlog);
+  const linger off{};
+  CHECK_EQ(::setsockopt(fd.get(), SOL_SOCKET, SO_LINGER, &off, sizeof off), 0);
   return fd;
 }
 

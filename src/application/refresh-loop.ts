@@ -26,6 +26,7 @@ export interface RefreshLoopOptions<T> {
  */
 export class RefreshLoop<T> {
   readonly #options: RefreshLoopOptions<T>;
+  #intervalMs: number;
   #cancelNext: () => void = () => undefined;
   #running: Promise<void> | null = null;
   /** The read that was asked for during the running one. */
@@ -35,6 +36,7 @@ export class RefreshLoop<T> {
 
   constructor(options: RefreshLoopOptions<T>) {
     this.#options = options;
+    this.#intervalMs = options.intervalMs;
   }
 
   /**
@@ -57,6 +59,15 @@ export class RefreshLoop<T> {
       return this.refreshNow();
     });
     return this.#following;
+  }
+
+  /** Another interval; the wait under way begins anew. */
+  useInterval(intervalMs: number): void {
+    if (intervalMs === this.#intervalMs) return;
+    this.#intervalMs = intervalMs;
+    if (this.#running !== null) return;
+    this.#cancelNext();
+    this.#scheduleNext();
   }
 
   stop(): void {
@@ -86,7 +97,7 @@ export class RefreshLoop<T> {
 
   #scheduleNext(): void {
     if (this.#isStopped) return;
-    this.#cancelNext = this.#options.schedule(() => void this.#refresh(), this.#options.intervalMs);
+    this.#cancelNext = this.#options.schedule(() => void this.#refresh(), this.#intervalMs);
   }
 
   async #refresh(): Promise<void> {

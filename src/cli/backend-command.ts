@@ -6,8 +6,16 @@ import { BackendEditor } from '../adapters/outbound/sqlite/backend-editor.js';
 import type { BackendValues, ChangeOutcome } from '../adapters/outbound/sqlite/backend-editor.js';
 import { EXIT_CODE } from '../application/exit-code.js';
 import { EdgeproxyError } from '../domain/edgeproxy-error.js';
+import { unixPathOf } from '../domain/unix-path.js';
 import { formatJson, formatTable, listBackends } from './backend-list.js';
-import { backendOptions, databaseOption, readBackendOptions, readDatabasePath } from './backend-options.js';
+import {
+  backendOptions,
+  closeAfterOption,
+  databaseOption,
+  readBackendOptions,
+  readCloseAfter,
+  readDatabasePath,
+} from './backend-options.js';
 import type { TypedOptions } from './backend-options.js';
 
 interface FixedChange {
@@ -19,15 +27,9 @@ interface FixedChange {
 
 const FIXED_CHANGES: readonly FixedChange[] = [
   {
-    name: 'drain',
-    description: 'send no more clients to a backend; connections that are open stay',
-    values: { draining: 1 },
-    done: 'takes no more clients; open connections stay',
-  },
-  {
     name: 'enable',
     description: 'mark a backend as healthy and end its draining',
-    values: { healthy: 1, draining: 0 },
+    values: { healthy: 1, draining: 0, drain_timeout_secs: null },
     done: 'is enabled',
   },
   { name: 'disable', description: 'mark a backend as unhealthy', values: { healthy: 0 }, done: 'is disabled' },
@@ -45,6 +47,7 @@ export function backendCommand(): Command {
   command.addCommand(addCommand());
   command.addCommand(listCommand());
   command.addCommand(setCommand());
+  command.addCommand(drainCommand());
   for (const change of FIXED_CHANGES) command.addCommand(fixedChangeCommand(change));
   return command;
 }
@@ -53,10 +56,11 @@ function addCommand(): Command {
   const command = databaseCommand('add', 'add a backend, or bring back one that was removed');
   for (const option of backendOptions()) command.addOption(option);
   return command.action((typed: TypedOptions) => {
-    const { values, problems } = readBackendOptions(typed, ['id', 'ip', 'port']);
+    const isAtPath = unixPathOf(String(typed['ip'])) !== null;
+    const { values, problems } = readBackendOptions(typed, isAtPath ? ['id', 'ip'] : ['id', 'ip', 'port']);
     const path = databasePath(command, typed, problems);
-    const { id, wg_ip: ip, port } = values;
-    if (typeof id !== 'string' || typeof ip !== 'string' || typeof port !== 'number') return;
+    const { id, wg_ip: ip, port = null } = values;
+    if (typeof id !== 'string' || typeof ip !== 'string' || typeof port === 'string') return;
     const outcome = edit(path, true, (editor) => editor.add({ ...values, id, wg_ip: ip, port }));
     if (outcome === 'exists') {
       const advice = 'change it with `edgeproxy backend set`';
@@ -100,6 +104,32 @@ function setCommand(): Command {
       'is changed',
     );
   });
+}
+
+function drainCommand(): Command {
+  const command = databaseCommand(
+    'drain',
+    'send no more clients to a backend; connections that are open stay',
+  ).argument('<id>');
+  command.addOption(closeAfterOption());
+  return command.action((id: string, typed: TypedOptions) => {
+    const { values, problems } = readCloseAfter(typed);
+    const path = databasePath(command, typed, problems);
+    // A drain without the flag is one by the setting, whatever the last one was.
+    const change = { draining: 1, drain_timeout_secs: null, ...values };
+    reportChange(
+      id,
+      edit(path, false, (editor) => editor.change(id, change)),
+      `takes no more clients; ${fateOfConnections(values.drain_timeout_secs)}`,
+    );
+  });
+}
+
+function fateOfConnections(closeAfterSecs: unknown): string {
+  if (typeof closeAfterSecs !== 'number')
+    return 'open connections stay for EDGEPROXY_DRAIN_TIMEOUT_SECS (0: until they end)';
+  if (closeAfterSecs === 0) return 'open connections stay until they end';
+  return `open connections are closed ${closeAfterSecs} s after the proxy has seen it drain for the first time`;
 }
 
 function fixedChangeCommand({ name, description, values, done }: FixedChange): Command {

@@ -1,5 +1,6 @@
 /** What `edgeproxy backend list` prints: the rows as the proxy reads them. */
 import type { Backend } from '../domain/backend.js';
+import { overrideValues } from '../domain/backend-overrides.js';
 import { isDeletedRow } from '../domain/backend-row.js';
 import type { BackendColumn, BackendRow, RowWarning } from '../domain/backend-row.js';
 import { readBackendTable } from '../domain/backend-table.js';
@@ -55,6 +56,7 @@ export function formatJson(backends: readonly ListedBackend[]): string {
     soft_limit: backend.softLimit,
     hard_limit: backend.hardLimit,
     deleted: backend.isRemoved,
+    ...Object.fromEntries(overrideValues(backend.overrides ?? {})),
   }));
   return `${JSON.stringify(rows, null, 2)}\n`;
 }
@@ -76,7 +78,8 @@ function removedBackends(rows: readonly BackendRow[], columns: ReadonlySet<Backe
 function cells(backend: ListedBackend): readonly string[] {
   const { id, app, region, country, address, port, weight, softLimit, hardLimit } = backend;
   const texts = [id, app, region, country].map((text) => (text === '' ? '-' : text));
-  return [...texts, address, String(port), state(backend), ...[weight, softLimit, hardLimit].map(String)];
+  const place = [address, port === 0 ? '-' : String(port)];
+  return [...texts, ...place, state(backend), ...[weight, softLimit, hardLimit].map(String)];
 }
 
 function state({ isRemoved, isHealthy, isDraining }: ListedBackend): string {

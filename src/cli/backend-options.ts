@@ -9,16 +9,18 @@ import { BACKEND_DEFAULTS, isPlainText, MAX_COUNT, MAX_PORT, MAX_TEXT_CHARS } fr
 import type { BackendColumn } from '../domain/backend-row.js';
 
 export type BackendOptionName =
-  'id' | 'app' | 'region' | 'country' | 'ip' | 'port' | 'weight' | 'soft-limit' | 'hard-limit';
+  | ('id' | 'app' | 'region' | 'country' | 'ip' | 'port' | 'weight' | 'soft-limit' | 'hard-limit')
+  | 'close-after'
+  | ('health-port' | 'health-interval' | 'health-type' | 'health-path');
 /** Options as commander hands them over, by its camel-cased names. */
 export type TypedOptions = Readonly<Record<string, unknown>>;
-export type ColumnValues = Partial<Record<BackendColumn, string | number>>;
+export type ColumnValues = Partial<Record<BackendColumn, string | number | null>>;
 
 interface BackendOption {
   readonly name: BackendOptionName;
   readonly argument: string;
   readonly column: BackendColumn;
-  readonly parser: ValueParser<string | number>;
+  readonly parser: ValueParser<string | number | null>;
   readonly description: string;
 }
 
@@ -38,13 +40,15 @@ const country: ValueParser<string> = {
   parse: (text) => (COUNTRY.test(text) ? { isValid: true, value: text.toUpperCase() } : { isValid: false }),
 };
 const address: ValueParser<string> = {
-  expected: 'the IPv4 or IPv6 address of one host',
+  expected: 'the IPv4 or IPv6 address of one host, or unix:/path',
   parse(text) {
     const reason = addressFault(text);
     return reason === null ? { isValid: true, value: text } : { isValid: false, reason: `it ${reason}` };
   },
 };
 const count = wholeNumber(0, MAX_COUNT);
+/** Gives up what the backend has of its own. */
+const SETTING_AGAIN = 'default';
 
 const OPTIONS: readonly BackendOption[] = [
   { name: 'id', argument: 'ID', column: 'id', parser: idText, description: 'unique name' },
@@ -57,7 +61,13 @@ const OPTIONS: readonly BackendOption[] = [
     description: 'region, for instance sa; taken in lower case',
   },
   { name: 'country', argument: 'CC', column: 'country', parser: country, description: 'country, for instance BR' },
-  { name: 'ip', argument: 'ADDR', column: 'wg_ip', parser: address, description: 'IPv4 or IPv6 address' },
+  {
+    name: 'ip',
+    argument: 'ADDR',
+    column: 'wg_ip',
+    parser: address,
+    description: 'IPv4 or IPv6 address, or unix:/path',
+  },
   { name: 'port', argument: 'PORT', column: 'port', parser: wholeNumber(1, MAX_PORT), description: 'port' },
   {
     name: 'weight',
@@ -80,13 +90,51 @@ const OPTIONS: readonly BackendOption[] = [
     parser: count,
     description: `most connections; 0 is unlimited (default ${BACKEND_DEFAULTS.hard_limit})`,
   },
+  {
+    name: 'health-port',
+    argument: 'PORT',
+    column: 'health_port',
+    parser: orSetting(wholeNumber(1, MAX_PORT)),
+    description: `where health checks go, unless to its port`,
+  },
+  {
+    name: 'health-interval',
+    argument: 'SECS',
+    column: 'health_interval_secs',
+    parser: orSetting(SETTINGS.healthCheckIntervalSecs.parser),
+    description: `time between health checks, unless ${SETTINGS.healthCheckIntervalSecs.variable}`,
+  },
+  {
+    name: 'health-type',
+    argument: 'TYPE',
+    column: 'health_type',
+    parser: orSetting(SETTINGS.healthCheckType.parser),
+    description: `tcp or http, unless ${SETTINGS.healthCheckType.variable}`,
+  },
+  {
+    name: 'health-path',
+    argument: 'PATH',
+    column: 'health_path',
+    parser: orSetting(SETTINGS.healthCheckPath.parser),
+    description: `what http checks ask for, unless ${SETTINGS.healthCheckPath.variable}`,
+  },
 ];
+
+const CLOSE_AFTER: BackendOption = {
+  name: 'close-after',
+  argument: 'SECS',
+  column: 'drain_timeout_secs',
+  parser: SETTINGS.drainTimeoutSecs.parser,
+  description: `close what is left after this time, unless ${SETTINGS.drainTimeoutSecs.variable}; 0 = never`,
+};
 
 /** Options without commander's own checks: `readBackendOptions` names every wrong one at once. */
 export function backendOptions(except: readonly BackendOptionName[] = []): Option[] {
-  return OPTIONS.filter(({ name }) => !except.includes(name)).map(
-    ({ name, argument, description }) => new Option(`--${name} <${argument}>`, description),
-  );
+  return OPTIONS.filter(({ name }) => !except.includes(name)).map(toOption);
+}
+
+export function closeAfterOption(): Option {
+  return toOption(CLOSE_AFTER);
 }
 
 export function databaseOption(): Option {
@@ -94,14 +142,29 @@ export function databaseOption(): Option {
 }
 
 /** The columns' values, and a sentence for every option that is wrong or missing. */
-export function readBackendOptions(
+export interface BackendOptionsReading {
+  readonly values: ColumnValues;
+  readonly problems: readonly string[];
+}
+
+export function readBackendOptions(typed: TypedOptions, required: readonly BackendOptionName[]): BackendOptionsReading {
+  return readOptions(OPTIONS, typed, required);
+}
+
+export function readCloseAfter(typed: TypedOptions): BackendOptionsReading {
+  return readOptions([CLOSE_AFTER], typed, []);
+}
+
+function readOptions(
+  options: readonly BackendOption[],
   typed: TypedOptions,
   required: readonly BackendOptionName[],
-): { readonly values: ColumnValues; readonly problems: readonly string[] } {
+): BackendOptionsReading {
   const values: ColumnValues = {};
   const problems: string[] = [];
-  for (const { name, argument, column, parser } of OPTIONS) {
-    const text = typed[new Option(`--${name} <${argument}>`).attributeName()];
+  for (const option of options) {
+    const { name, column, parser } = option;
+    const text = typed[toOption(option).attributeName()];
     if (typeof text !== 'string') {
       if (required.includes(name)) problems.push(`--${name} is required; expected ${parser.expected}`);
       continue;
@@ -130,4 +193,16 @@ export function readDatabasePath(
 function invalid(name: string, text: string, { expected }: ValueParser<unknown>, reason?: string): string {
   const because = reason === undefined ? '' : ` (${reason})`;
   return `${name}: ${quoteValue(text)} is not valid${because}; expected ${expected}`;
+}
+
+function toOption({ name, argument, description }: BackendOption): Option {
+  return new Option(`--${name} <${argument}>`, description);
+}
+
+/** Hoisted: the table above is made of it. */
+function orSetting(parser: ValueParser<string | number>): ValueParser<string | number | null> {
+  return {
+    expected: `${parser.expected}, or ${SETTING_AGAIN}`,
+    parse: (text) => (text === SETTING_AGAIN ? { isValid: true, value: null } : parser.parse(text)),
+  };
 }

@@ -1,6 +1,12 @@
 #!/usr/bin/env node
-import { runCli } from './run-cli.js';
+import { holdSignals } from '../cluster/start-signals.js';
 
-const exitCode = await runCli(process.argv.slice(2));
+const argv = process.argv.slice(2);
+const [word = 'start'] = argv;
+// Other commands are ended by these signals, as any program is.
+if (word === 'start' || word.startsWith('-')) holdSignals();
+// Loaded only now: a signal that comes meanwhile is held.
+const { runCli } = await import('./run-cli.js');
+const exitCode = await runCli(argv);
 // Not process.exit(): output that a pipe has not taken yet would be lost. A command may have set its own code.
 if (exitCode !== 0) process.exitCode = exitCode;

@@ -44,7 +44,7 @@ async function createProgram(argv: readonly string[], report: (exitCode: number)
   const program = new Command('edgeproxy')
     .description('Geo-aware L4 edge proxy')
     .version(packageVersion(), '--version', 'print the version')
-    .option('--version-info', 'print the versions of everything that matters in a report of a fault')
+    .option('-V, --version-info', 'print the versions of everything that matters in a report of a fault')
     .addHelpText('after', '\nWithout a command edgeproxy starts; `edgeproxy start --help` lists the flags.')
     .configureOutput({
       writeOut: (text) => standardOutput().write(text),

@@ -1,7 +1,7 @@
 /** The table of settings as commander options, and as the text that `--help` ends with. */
 import { Option } from 'commander';
 import { SETTINGS, SETTING_KEYS } from '../adapters/inbound/config/settings.js';
-import type { Setting, SettingKey } from '../adapters/inbound/config/settings.js';
+import type { Setting, SettingKey } from '../adapters/inbound/config/setting.js';
 import type { FlagValues } from '../adapters/inbound/config/load-config.js';
 
 /** Options as commander hands them over, by its camel-cased names. */
@@ -12,7 +12,8 @@ type AnySetting = Setting<unknown>;
 export function settingOptions(): Option[] {
   return flagSettings().map(([, setting, flag]) => {
     const fallback = `default ${setting.fallback}`;
-    return new Option(`${flag.name} <${flag.argument}>`, `${setting.description} (${setting.variable}, ${fallback})`);
+    const names = flag.short === undefined ? flag.name : `${flag.short}, ${flag.name}`;
+    return new Option(`${names} <${flag.argument}>`, `${setting.description} (${setting.variable}, ${fallback})`);
   });
 }
 

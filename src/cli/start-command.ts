@@ -1,16 +1,14 @@
 import { availableParallelism } from 'node:os';
 import { isatty } from 'node:tty';
 import { Command, Option } from 'commander';
-import { loadConfig } from '../adapters/inbound/config/load-config.js';
-import type { ConfigResult } from '../adapters/inbound/config/load-config.js';
+import { ConfigSource } from '../adapters/inbound/config/config-source.js';
 import { EXIT_CODE } from '../application/exit-code.js';
 import type { LogLevel } from '../application/proxy-config.js';
+import { takeInheritance } from '../cluster/upgrade/inheritance.js';
+import { packageVersion } from './package-info.js';
 import { standardError, standardOutput } from './standard-streams.js';
 import { environmentHelp, flagValues, settingOptions } from './setting-flags.js';
 import type { ParsedOptions } from './setting-flags.js';
-
-const NO_CONFIG_FILE =
-  'configuration files are not available in this version; use flags and EDGEPROXY_ variables (docs/configuration.md)';
 
 /** Who starts with one of these would otherwise see a start fail without a word. */
 const HIDE_ERRORS: readonly LogLevel[] = ['fatal', 'silent'];
@@ -22,54 +20,58 @@ export function startCommand(report: (exitCode: number) => void): Command {
     .option('--demo', 'start with three small backends of its own and print what to try')
     .option('--validate', 'check the configuration and exit, as `edgeproxy validate` does');
   return command.action(async (options: ParsedOptions) => {
-    refuseConfigFile(command, options);
-    report(options['validate'] === true ? validate(options) : await start(options));
+    report(await (options['validate'] === true ? validate(options) : start(options)));
   });
 }
 
 export function validateCommand(report: (exitCode: number) => void): Command {
   const command = withSettings(new Command('validate'))
-    .description('check the configuration: every error with its variable or flag and the expected value')
-    .argument('[file]');
-  return command.action((file: string | undefined, options: ParsedOptions) => {
-    refuseConfigFile(command, file === undefined ? options : { config: file });
-    report(validate(options));
+    .description(
+      'check the configuration: every error with its variable, flag or line of the file, and the expected value',
+    )
+    .argument('[file]', 'the configuration file, as with --config');
+  return command.action(async (file: string | undefined, options: ParsedOptions) => {
+    const config = options['config'] ?? file;
+    if (file !== undefined && file !== config) command.error('error: two configuration files; expected one');
+    report(await validate({ ...options, config }));
   });
 }
 
 function withSettings(command: Command): Command {
+  command.addOption(new Option('-c, --config <FILE>', 'TOML file; flags and variables go before it'));
   for (const option of settingOptions()) command.addOption(option);
-  command.addOption(new Option('-c, --config <file>').hideHelp());
   return command.addHelpText('after', environmentHelp);
 }
 
-function refuseConfigFile(command: Command, options: ParsedOptions): void {
-  if (options['config'] !== undefined) command.error(`error: -c/--config: ${NO_CONFIG_FILE}`);
-}
-
 async function start(options: ParsedOptions): Promise<number> {
-  const result = configFrom(options);
+  // First: a variable of our own is no setting, and nobody whom this process starts may see it.
+  const inheritance = takeInheritance(process.env);
+  const source = sourceFrom(options);
+  const result = await source.load();
   if (!result.isValid) return reportProblems(result.problems, result.warnings);
   // Loaded only now: help and errors need no cluster, addon or database.
   const { runPrimary } = await import('../cluster/primary.js');
-  const exitCode = await runPrimary(result.config, result.warnings);
-  const { logLevel } = result.config;
+  const exitCode = await runPrimary(result.config, result.warnings, source, inheritance, packageVersion());
+  const { logLevel, logFile } = result.config;
   if (exitCode !== EXIT_CODE.OK && HIDE_ERRORS.includes(logLevel)) {
     standardError().write(`error: edgeproxy failed, and log level ${logLevel} hides why; --log-level error shows it\n`);
+  } else if (exitCode !== EXIT_CODE.OK && logFile !== null) {
+    standardError().write(`error: edgeproxy failed; ${logFile} says why\n`);
   }
   return exitCode;
 }
 
-function validate(options: ParsedOptions): number {
-  const result = configFrom(options);
+async function validate(options: ParsedOptions): Promise<number> {
+  const result = await sourceFrom(options).load();
   if (!result.isValid) return reportProblems(result.problems, result.warnings);
   reportProblems([], result.warnings);
   standardOutput().write('configuration is valid\n');
   return EXIT_CODE.OK;
 }
 
-function configFrom(options: ParsedOptions): ConfigResult {
-  return loadConfig({
+function sourceFrom(options: ParsedOptions): ConfigSource {
+  const path = options['config'];
+  return new ConfigSource(typeof path === 'string' ? path : null, {
     env: process.env,
     flags: flagValues(options),
     isDemo: options['demo'] === true,

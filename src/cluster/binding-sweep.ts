@@ -6,7 +6,7 @@ const SETS_PER_SLICE = 2048;
 /** Clears expired bindings at an interval, a slice at a time. */
 export class BindingSweep {
   readonly #bindings: BindingTable;
-  readonly #intervalMs: number;
+  #intervalMs: number;
   readonly #nowSecs: () => number;
   #timer: NodeJS.Timeout | null = null;
   #next: NodeJS.Immediate | null = null;
@@ -15,6 +15,15 @@ export class BindingSweep {
     this.#bindings = bindings;
     this.#intervalMs = intervalMs;
     this.#nowSecs = nowSecs;
+    this.#wait();
+  }
+
+  /** From the next wait on: the one under way begins anew. */
+  useInterval(intervalMs: number): void {
+    if (intervalMs === this.#intervalMs) return;
+    this.#intervalMs = intervalMs;
+    if (this.#timer === null) return;
+    clearTimeout(this.#timer);
     this.#wait();
   }
 
@@ -28,6 +37,7 @@ export class BindingSweep {
   }
 
   #slice(from: number): void {
+    this.#timer = null;
     if (from >= this.#bindings.sets) return this.#wait();
     const to = Math.min(from + SETS_PER_SLICE, this.#bindings.sets);
     this.#bindings.sweep(this.#nowSecs(), from, to);

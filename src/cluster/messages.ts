@@ -1,19 +1,12 @@
-import type { NativeRelayOptions } from '../adapters/outbound/native/native-addon.js';
-
-type RelayLimits =
-  | 'maxConnections'
-  | 'connectRetries'
-  | 'connectTimeoutMs'
-  | 'idleTimeoutMs'
-  | 'halfCloseTimeoutMs'
-  | 'maxLifetimeMs'
-  | 'isSpliceEnabled'
-  | 'maxPipes';
+import type { EndReason } from '../domain/shared/layout.js';
+import type { MatcherFailure } from './failure-reports.js';
+import type { WorkerSettings } from './worker-settings.js';
 
 /** What a worker is told at its birth, in the environment: it needs all of it before its first connection. */
-export interface WorkerSettings extends Pick<NativeRelayOptions, 'workerIndex' | RelayLimits> {
+export interface WorkerBirth {
+  readonly workerIndex: number;
   readonly primaryPid: number;
-  readonly bindingTtlSecs: number;
+  readonly settings: WorkerSettings;
 }
 
 export const WORKER_SETTINGS_VARIABLE = 'EDGEPROXY_INTERNAL_WORKER';
@@ -21,10 +14,23 @@ export const WORKER_SETTINGS_VARIABLE = 'EDGEPROXY_INTERNAL_WORKER';
 /** Descriptors that a worker inherits, by their place in its stdio. */
 export const WORKER_FD = { REGION: 4, CHANNEL: 5 } as const;
 
-/** `drain`: accept no more, end when the last connection has. `close`: reset what is left and end. */
-export type ToWorker = { readonly type: 'drain' } | { readonly type: 'close' };
+export type ToWorker =
+  /** A newer version reads the datagrams of these listeners; replies still leave through their sockets. */
+  | { readonly type: 'leave'; readonly listeners: readonly number[] }
+  /** Accept no more, end when the last connection has. */
+  | { readonly type: 'drain' }
+  /** Reset what is left and end. */
+  | { readonly type: 'close' }
+  /** Other settings are in force. */
+  | { readonly type: 'configure'; readonly settings: WorkerSettings }
+  /** Reset the connections at the backend with that slot, while BACKEND.OWNER says that it is still the same backend. */
+  | { readonly type: 'closeBackend'; readonly slot: number; readonly owner: number; readonly reason: EndReason };
 
 export type ToPrimary =
   | { readonly type: 'ready' }
+  /** The function of a custom rule throws, or cannot be loaded. */
+  | ({ readonly type: 'matcherFailed' } & MatcherFailure)
+  /** The settings of one `configure`, in their order, are in force. */
+  | { readonly type: 'configured' }
   /** Sent just before the worker ends because of an exception. */
   | { readonly type: 'crashed'; readonly message: string; readonly stack: string };

@@ -1,25 +1,51 @@
 /** The primary's composition root: makes the parts, runs the proxy, answers signals, gives the exit code. */
 import { writeSync } from 'node:fs';
 import { EmbeddedGeoSource } from '../adapters/outbound/geo/embedded-geo-source.js';
-import { createLogger } from '../adapters/outbound/log/create-logger.js';
+import type { ConfigSource } from '../adapters/inbound/config/config-source.js';
+import { createLogger, type ProcessLogger } from '../adapters/outbound/log/create-logger.js';
 import { loadNativeAddon, type NativeAddon } from '../adapters/outbound/native/native-addon.js';
-import { SqliteRoutingRepository } from '../adapters/outbound/sqlite/sqlite-routing-repository.js';
+import { PidFile } from '../adapters/outbound/pid-file.js';
 import { EXIT_CODE } from '../application/exit-code.js';
 import type { GeoSource } from '../application/ports/geo-source.js';
 import type { Logger } from '../application/ports/logger.js';
 import type { ProxyConfig } from '../application/proxy-config.js';
 import { EdgeproxyError } from '../domain/edgeproxy-error.js';
+import { LiveConfig } from './live-config.js';
+import { openLogFile } from './open-log-file.js';
 import { Proxy, type ProxyParts } from './proxy.js';
+import { openRoutingSources } from './routing-sources.js';
+import { answerSignal } from './start-signals.js';
+import { bequeath, type Inheritance } from './upgrade/inheritance.js';
+import { Predecessor } from './upgrade/predecessor.js';
+import { Upgrader } from './upgrade/upgrader.js';
 
-/** Runs the proxy until a signal ends it; resolves with the exit code. */
-export async function runPrimary(config: ProxyConfig, warnings: readonly string[]): Promise<number> {
-  const logger = createLogger({ level: config.logLevel, format: config.logFormat, role: 'primary' });
+/** What a run is about, whatever its parts are. */
+interface Run {
+  readonly config: ProxyConfig;
+  readonly source: ConfigSource;
+  readonly logger: ProcessLogger;
+  readonly stop: StopSignals;
+  readonly inheritance: Inheritance | null;
+  readonly version: string;
+}
+
+/**
+ * Runs the proxy until a signal ends it; resolves with the exit code. `source` is what `config` was loaded from, `version`
+ * that of the package.
+ */
+export async function runPrimary(
+  config: ProxyConfig,
+  warnings: readonly string[],
+  source: ConfigSource,
+  inheritance: Inheritance | null,
+  version: string,
+): Promise<number> {
+  const file = openLogFile(config);
+  const logger = createLogger({ level: config.logLevel, format: config.logFormat, role: 'primary', file });
   for (const warning of warnings) logger.warn({}, warning);
-  const stop = firstStopSignal();
+  const run: Run = { config, source, logger, stop: firstStopSignal(), inheritance, version };
   try {
-    await (config.isDemo
-      ? runDemo(config, logger, stop)
-      : runUntilSignal(config, await makeParts(config, logger), stop));
+    await (config.isDemo ? runDemo(run) : runUntilSignal(run, await makeParts(config, logger)));
     return EXIT_CODE.OK;
   } catch (error) {
     if (!(error instanceof EdgeproxyError)) {
@@ -36,7 +62,7 @@ async function makeParts(config: ProxyConfig, logger: Logger): Promise<ProxyPart
   return {
     native,
     logger,
-    repository: new SqliteRoutingRepository({ path: config.dbPath, maxBackends: config.maxBackends }),
+    repository: openRoutingSources(config, logger),
     geo: config.geoipPath === null ? new EmbeddedGeoSource(native) : await openMmdb(config.geoipPath, native),
   };
 }
@@ -48,7 +74,8 @@ async function openMmdb(path: string, native: NativeAddon): Promise<GeoSource> {
 }
 
 /** Loaded only now: who runs no demo need not wait for its code. */
-async function runDemo(config: ProxyConfig, logger: Logger, stop: StopSignals): Promise<void> {
+async function runDemo(run: Run): Promise<void> {
+  const { config, logger } = run;
   const [{ Demo, demoInstructions }, { DemoGeoSource }] = await Promise.all([
     import('./demo/demo.js'),
     import('./demo/demo-geo-source.js'),
@@ -57,7 +84,7 @@ async function runDemo(config: ProxyConfig, logger: Logger, stop: StopSignals): 
   try {
     const parts = await makeParts(demo.configure(config), logger);
     const geo = config.geoipPath === null ? new DemoGeoSource(parts.native) : parts.geo;
-    await runUntilSignal(demo.configure(config), { ...parts, geo }, stop, (proxy) => {
+    await runUntilSignal(run, { ...parts, geo }, (proxy) => {
       print(demoInstructions(proxy.bound, config.region));
     });
   } finally {
@@ -66,42 +93,95 @@ async function runDemo(config: ProxyConfig, logger: Logger, stop: StopSignals): 
 }
 
 async function runUntilSignal(
-  config: ProxyConfig,
+  run: Run,
   parts: ProxyParts,
-  stop: StopSignals,
   onReady: (proxy: Proxy) => void = () => undefined,
 ): Promise<void> {
-  const { logger } = parts;
+  const { config, source, logger, stop, inheritance, version } = run;
   process.title = 'edgeproxy';
-  // From the start: what these signals do by default is end the process.
-  let reload = (): void => undefined;
-  process.on('SIGHUP', () => reload());
-  process.on('SIGUSR2', () => logger.warn({}, 'SIGUSR2: upgrading in place is not available in this version'));
-  const proxy = new Proxy(config, parts);
-  if (!(await openUnlessStopped(proxy, stop))) return logger.info({}, 'edgeproxy has ended before it was ready');
-  reload = () => void proxy.reload();
-  logger.info({ listen: proxy.bound, workers: config.workers, accept: config.accept }, 'edgeproxy is ready');
-  onReady(proxy);
+  const upgrader = new Upgrader(logger);
+  answerSignal('SIGUSR2', () => upgrader.begin());
+  const predecessor = inheritance === null ? null : new Predecessor(inheritance, parts.native, logger);
+  const pidFile = config.pidFile === null ? null : new PidFile(config.pidFile);
+  try {
+    const memory = predecessor?.memory ?? null;
+    const proxy = new Proxy(config, { ...parts, inherited: inheritance?.listeners ?? [], memory });
+    // While the workers start.
+    logger.prepare();
+    if (!(await openUnlessStopped(proxy, stop, pidFile)))
+      return logger.info({}, 'edgeproxy has ended before it was ready');
+    // During an upgrade the listeners are those that the new version was given; after it they are not this one's to close.
+    const apply = async (next: ProxyConfig): Promise<void> => {
+      if (await upgrader.isInCharge()) await proxy.configure(next);
+    };
+    const live = new LiveConfig({ source, config, apply, logger });
+    answerSignal('SIGHUP', () => {
+      // First: what the reload has to tell belongs into the new file.
+      logger.reopen();
+      void Promise.all([live.reload(), proxy.reload()]);
+    });
+    const { workers, accept } = config;
+    logger.info({ version, listen: proxy.bound, workers, accept }, 'edgeproxy is ready');
+    onReady(proxy);
+    await predecessor?.takeOver(proxy.adopted);
+    if (config.isDemo) await upgrader.refuse('of the demo, whose backends end with it');
+    else allowUpgrades(upgrader, proxy, pidFile);
+    await serveAndDrain(run, proxy, live, upgrader);
+    logger.info({}, 'edgeproxy has ended');
+  } finally {
+    predecessor?.letGo();
+    pidFile?.remove();
+  }
+}
 
-  const signal = await stop.first;
-  logger.info({ signal, timeoutSecs: config.shutdownTimeoutSecs }, 'draining; the same signal again closes now');
+function allowUpgrades(upgrader: Upgrader, proxy: Proxy, pidFile: PidFile | null): void {
+  upgrader.allow({
+    // Asked for at each upgrade: a reload may have changed it.
+    get timeoutMs() {
+      return proxy.config.upgradeTimeoutSecs * 1000;
+    },
+    bequeath: () => bequeath(proxy.toInherit()),
+    slots: () => proxy.slots,
+    pidFile,
+  });
+}
+
+/** Until a signal, or until a newer version has taken over. */
+async function serveAndDrain({ logger, stop }: Run, proxy: Proxy, live: LiveConfig, upgrader: Upgrader): Promise<void> {
+  const adopted = await Promise.race([stop.first.then(() => null), upgrader.succeeded]);
+  live.stop();
+  const timeoutSecs = proxy.config.shutdownTimeoutSecs;
+  const alone = upgrader.refuse('while this version is draining');
+  if (adopted === null) {
+    logger.info({ signal: await stop.first, timeoutSecs }, 'draining; the same signal again closes now');
+  } else {
+    logger.info({ timeoutSecs }, 'the new version takes clients; draining');
+    void stop.first.then((signal) => logger.info({ signal }, 'draining already; the same signal again closes now'));
+    proxy.leave(adopted);
+  }
   void stop.second.then(() => proxy.closeNow());
   await proxy.drain();
-  logger.info({}, 'edgeproxy has ended');
+  await alone;
 }
 
 /** False where a signal came first; a large geo database may take long to load. */
-async function openUnlessStopped(proxy: Proxy, stop: StopSignals): Promise<boolean> {
-  const opening = proxy.open().then(() => true);
+async function openUnlessStopped(proxy: Proxy, stop: StopSignals, pidFile: PidFile | null): Promise<boolean> {
+  const preparing = proxy.prepare().then(() => true);
   try {
-    const isOpen = await Promise.race([opening, stop.first.then(() => false)]);
-    if (!isOpen) await proxy.abort();
-    return isOpen;
+    const isPrepared = await Promise.race([preparing, stop.first.then(() => false)]);
+    if (!isPrepared) {
+      await proxy.abort();
+      return false;
+    }
+    // What can fail comes first: see open().
+    pidFile?.write();
+    proxy.open();
+    return true;
   } catch (error) {
     await proxy.abort();
     throw error;
   } finally {
-    opening.catch(() => undefined);
+    preparing.catch(() => undefined);
   }
 }
 

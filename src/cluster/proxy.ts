@@ -4,23 +4,34 @@
  * Start: sockets first (an address in use is the commonest failure), workers next, and while they start the routing
  * database and the geo database are read; clients wait in the kernel's queue until both are in force.
  */
-import type { NativeAcceptor, NativeAddon } from '../adapters/outbound/native/native-addon.js';
-import type { GeoRegion, GeoSource } from '../application/ports/geo-source.js';
+import { NATIVE_REGION_KIND, type NativeAcceptor, type NativeAddon } from '../adapters/outbound/native/native-addon.js';
+import type { GeoSource } from '../application/ports/geo-source.js';
 import type { Logger } from '../application/ports/logger.js';
 import type { RoutingRepository, RoutingSnapshot } from '../application/ports/routing-repository.js';
-import type { ListenAddress, ProxyConfig } from '../application/proxy-config.js';
-import { RefreshLoop } from '../application/refresh-loop.js';
-import { EdgeproxyError } from '../domain/edgeproxy-error.js';
-import { BindingTable, bindingSetsFor } from '../domain/shared/binding-table.js';
-import { initialiseRegion, regionBytes } from '../domain/shared/control-region.js';
+import type { BoundListener, WantedAddress } from '../application/listener-config.js';
+import type { ProxyConfig } from '../application/proxy-config.js';
+import { newRunTotals } from '../application/run-totals.js';
+import { neededBy } from '../domain/rules/needed-by.js';
+import { BindingTable } from '../domain/shared/binding-table.js';
 import { LAYOUT_HASH } from '../domain/shared/layout.js';
+import type { RuleListener } from '../domain/rules/rule-programs.js';
+import type { PoolMembers } from '../domain/shared/pool-members.js';
 import { BindingSweep } from './binding-sweep.js';
+import { createControlMemory, type ControlMemory } from './control-memory.js';
+import { Databases } from './databases.js';
 import { DeadWorkers } from './dead-workers.js';
-import { fitDescriptors, primaryDescriptors, type DescriptorBudget } from './descriptor-budget.js';
-import { ListeningSockets } from './listening-sockets.js';
-import type { WorkerSettings } from './messages.js';
-import { randomSeeds } from './random-seeds.js';
+import type { DescriptorBudget } from './descriptor-budget.js';
+import { FileLimit } from './file-limit.js';
+import { ListenerTable } from './listener-table.js';
+import { Listeners } from './listeners.js';
+import { ListeningSockets, type InheritedListener } from './listening-sockets.js';
+import { monotonicNow } from './monotonic-clock.js';
 import { RoutingPublisher } from './routing-publisher.js';
+import { RulesService } from './rules-service.js';
+import type { Service } from './service.js';
+import { makeServices } from './services.js';
+import type { InheritedMemory, SlotsById } from './upgrade/inherited-memory.js';
+import { acceptorLimits, workerSettings, type WorkerSettings } from './worker-settings.js';
 import { WorkerSupervisor } from './worker-supervisor.js';
 
 /** Under load the acceptor lets this much time pass between rounds: a wake-up per batch, not per connection. */
@@ -33,76 +44,172 @@ export interface ProxyParts {
   readonly repository: RoutingRepository;
   readonly geo: GeoSource;
   readonly logger: Logger;
+  /** Listening sockets of an older version. */
+  readonly inherited?: readonly InheritedListener[];
+  /** What that version remembers of its clients. */
+  readonly memory?: InheritedMemory | null;
 }
 
 export class Proxy {
-  readonly #config: ProxyConfig;
+  #config: ProxyConfig;
   readonly #parts: ProxyParts;
+  readonly #fileLimit: FileLimit;
   readonly #sockets: ListeningSockets;
-  readonly #regionFd: number;
+  readonly #memory: ControlMemory;
   readonly #acceptor: NativeAcceptor;
   readonly #supervisor: WorkerSupervisor;
+  readonly #listeners: Listeners;
+  readonly #listenerTable = new ListenerTable();
   readonly #publisher: RoutingPublisher;
-  readonly #routing: RefreshLoop<RoutingSnapshot>;
-  readonly #geo: RefreshLoop<GeoRegion>;
+  readonly #rules: RulesService;
+  /** By id, also those that were removed: their last clients wait in queues. */
+  readonly #ruleListeners = new Map<number, RuleListener>();
+  readonly #databases: Databases;
   readonly #sweep: BindingSweep;
+  readonly #totals = newRunTotals();
+  readonly #services: readonly Service[];
+  #isEnding = false;
+  #slots: SlotsById = [];
 
   /** Opens the sockets and forks the workers. Throws an EdgeproxyError where that cannot be. */
   constructor(config: ProxyConfig, parts: ProxyParts) {
     this.#config = config;
     this.#parts = parts;
     const { native, logger } = parts;
-    const budget = this.#budget();
-    this.#sockets = new ListeningSockets(native, {
-      addresses: config.listen,
-      accept: config.accept,
-      workers: config.workers,
-      backlog: config.listenBacklog,
-    });
-    const made = makeRegion(native, config);
-    this.#regionFd = made.fd;
-    const bindings = new BindingTable(made.region);
-    this.#publisher = new RoutingPublisher(made.region, bindings, config.region, logger);
-    this.#acceptor = new native.Acceptor({
-      region: made.buffer,
-      layoutHash: LAYOUT_HASH,
-      maxConnectionsPerWorker: budget.maxConnections,
-      coalesceMicros: COALESCE_MICROS,
-    });
-    const dead = new DeadWorkers(made.region, () => this.#publisher.usedSlots);
-    this.#supervisor = new WorkerSupervisor({
-      native,
-      acceptor: this.#acceptor,
+    this.#fileLimit = new FileLimit(native, logger);
+    const budget = this.#fileLimit.fit(config);
+    this.#sockets = this.#openSockets();
+    const settings = this.#settingsFor(config, budget);
+    this.#memory = createControlMemory(native, config, parts.memory ?? null);
+    const { region } = this.#memory;
+    const bindings = new BindingTable(region);
+    this.#publisher = new RoutingPublisher(region, bindings, config.region, logger);
+    this.#acceptor = this.#makeAcceptor(settings);
+    this.#supervisor = this.#makeSupervisor(settings);
+    this.#databases = this.#makeDatabases();
+    this.#sweep = new BindingSweep(bindings, config.bindingGcIntervalSecs * 1000, () => monotonicNow().secs);
+    const shared = { native, logger, acceptor: this.#acceptor, supervisor: this.#supervisor };
+    this.#listeners = new Listeners({
+      ...shared,
       sockets: this.#sockets,
-      regionFd: made.fd,
-      workers: config.workers,
-      settingsOf: (workerIndex) => workerSettings(config, budget, workerIndex),
-      logger,
-      reclaim: (workerIndex) => dead.reclaim(workerIndex),
+      workers: this.#supervisor.listeners,
+      describe: (listener) => this.#listenerTable.describe(listener),
     });
-    this.#routing = this.#makeRoutingLoop();
-    this.#geo = this.#makeGeoLoop();
-    this.#sweep = new BindingSweep(bindings, config.bindingGcIntervalSecs * 1000, monotonicSecs);
+    this.#rules = new RulesService({ ...shared, region, usePools: (pools) => this.#publishAgain(pools) });
+    this.#services = makeServices({
+      ...shared,
+      region,
+      totals: this.#totals,
+      countedRules: () => this.#rules.counted,
+      isUpgrade: Boolean(parts.memory),
+    });
+    this.#supervisor.admission.useRulesCheck((workerIndex) => this.#rules.has(workerIndex));
+    for (const service of this.#services) service.configure(config);
+    this.#rules.check(config.rules);
     this.#supervisor.start();
+    // After the fork: the first line loads the logger.
+    this.#fileLimit.report();
   }
 
-  /** The addresses with their real ports. */
-  get bound(): readonly ListenAddress[] {
-    return this.#sockets.bound;
+  /** What is listened on, with real ports. */
+  get bound(): readonly BoundListener[] {
+    return this.#sockets.listeners.map((listener) => this.#listenerTable.describe(listener));
   }
 
-  /** Takes clients once routes and geo are in force and a worker is there; rejects where that cannot be. */
-  async open(): Promise<void> {
-    await Promise.all([this.#routing.start(), this.#geo.start(), this.#supervisor.firstReady]);
-    for (const { listenerId, fd, workerIndex } of this.#sockets.sockets) {
-      if (workerIndex === null) this.#acceptor.addListener(listenerId, fd);
+  /** The slots of the backends in force. */
+  get slots(): SlotsById {
+    return this.#slots;
+  }
+
+  /** The listeners of an older version that this one has taken over, by their ids there. */
+  get adopted(): readonly number[] {
+    return this.#sockets.adoptedIds;
+  }
+
+  /** What a newer version needs to take over; the descriptors stay this one's. */
+  toInherit(): { readonly listeners: readonly InheritedListener[]; readonly regionFd: number } {
+    return { listeners: this.#sockets.toInherit(), regionFd: this.#memory.fd };
+  }
+
+  /** In force. */
+  get config(): ProxyConfig {
+    return this.#config;
+  }
+
+  /** Resolves when routes and geo are in force and a worker is there; rejects where that cannot be. */
+  async prepare(): Promise<void> {
+    this.#prepareRules(this.#config);
+    await this.#rules.use();
+    const services = this.#services.map((service) => service.prepare?.());
+    await Promise.all([this.#databases.start(), this.#supervisor.firstReady, ...services]);
+    await this.#remember();
+  }
+
+  /**
+   * Takes clients, once prepared. After this an upgrade may not fail any more: the kernel gives clients to the sockets that
+   * this version has opened in addition, and they are reset where it ends. Throws EP_LISTEN.
+   */
+  open(): void {
+    this.#sockets.listen();
+    // In the same breath: nobody waits in a queue from which nobody accepts.
+    this.#listeners.open();
+    this.#supervisor.admission.open();
+    for (const service of this.#services) service.start();
+  }
+
+  /**
+   * Takes another configuration into force under the connections that there are; what applies at a start only must be the
+   * same. Throws an EdgeproxyError where it cannot be, and has changed nothing then.
+   */
+  async configure(config: ProxyConfig): Promise<void> {
+    const budget = this.#fileLimit.fit(config);
+    this.#rules.check(config.rules);
+    const change = await this.#listeners.change(wantedAddresses(config));
+    if (change === null || this.#hasEnded()) return;
+    const previous = this.#config;
+    try {
+      await this.#apply(config, budget);
+    } catch (error) {
+      this.#rules.discard();
+      this.#listeners.undo(change);
+      this.#config = previous;
+      this.#settingsFor(previous, budget);
+      throw error;
     }
-    this.#supervisor.open();
+    // Last: what the workers were sent up to here reaches them before the new ones' clients.
+    if (!this.#hasEnded()) this.#listeners.carryOut(change);
+  }
+
+  /** All but the listeners, whose sockets are open. */
+  async #apply(config: ProxyConfig, budget: DescriptorBudget): Promise<void> {
+    const settings = this.#settingsFor(config, budget);
+    // First whatever may fail, for want of a descriptor or of a rule's number: nothing has changed then.
+    this.#prepareRules(config);
+    for (const service of this.#services) service.configure(config);
+    this.#config = config;
+    this.#fileLimit.report();
+    this.#acceptor.configure(acceptorLimits(settings));
+    await this.#supervisor.configure(settings);
+    if (this.#hasEnded()) return;
+    this.#databases.useInterval(config.dbReloadSecs * 1000);
+    this.#sweep.useInterval(config.bindingGcIntervalSecs * 1000);
+    const snapshot = this.#publisher.useRegion(config.region);
+    if (snapshot !== null) this.#publish(snapshot);
+    await this.#rules.use();
   }
 
   /** Reads the databases now instead of at the next interval. */
   async reload(): Promise<void> {
-    await Promise.all([this.#routing.refreshNow(), this.#geo.refreshNow()]);
+    await this.#databases.refreshNow();
+  }
+
+  /** A newer version accepts from the sockets of these listeners: whoever waits there is its client. */
+  leave(listenerIds: readonly number[]): void {
+    this.#supervisor.tell({ type: 'leave', listeners: listenerIds });
+    for (const { id, sockets } of this.#sockets.listeners) {
+      if (!listenerIds.includes(id)) continue;
+      for (const { fd, isUdp } of sockets) if (!isUdp) this.#acceptor.removeListener(fd);
+    }
   }
 
   /** Accepts no more, lets connections end for up to SHUTDOWN_TIMEOUT_SECS, resets the rest. */
@@ -133,93 +240,112 @@ export class Proxy {
     await this.#release();
   }
 
+  /** Before anybody uses the region: clients of an older version come back to their backends. */
+  async #remember(): Promise<void> {
+    const { memory, logger } = this.#parts;
+    if (!memory) return;
+    const bindings = await memory.carryInto(this.#memory.region, this.#slots, monotonicNow().secs);
+    logger.info({ bindings }, 'affinity of the old version carried over');
+  }
+
+  /** To be asked again after each wait. */
+  #hasEnded(): boolean {
+    return this.#isEnding;
+  }
+
   #stopRefreshing(): void {
-    this.#routing.stop();
-    this.#geo.stop();
+    this.#isEnding = true;
+    this.#databases.stop();
     this.#sweep.stop();
+    this.#listeners.stop();
+    this.#rules.stop();
+    for (const service of this.#services) service.stop();
   }
 
   async #release(): Promise<void> {
     this.#acceptor.close();
-    this.#parts.native.closeFd(this.#regionFd);
-    await Promise.all([this.#parts.repository.close(), this.#parts.geo.close()]);
+    this.#parts.native.closeFd(this.#memory.fd);
+    await this.#databases.close();
   }
 
-  #budget(): DescriptorBudget {
-    const { accept, listen, maxConnections, maxPipes, workers } = this.#config;
-    const { hard } = this.#parts.native.raiseFileLimit();
-    const budget = fitDescriptors(hard, maxConnections, maxPipes);
-    if (budget.maxConnections < 1) throw fileLimitError(hard, 'a single connection');
-    const needed = primaryDescriptors(workers, accept === 'reuseport' ? listen.length * workers : listen.length);
-    if (hard < needed) throw fileLimitError(hard, `${workers} workers, which need ${needed}`);
-    if (budget.isReduced) {
-      const context = { fileLimit: hard, wanted: { maxConnections, maxPipes }, used: budget };
-      this.#parts.logger.warn(context, 'RLIMIT_NOFILE is too low for MAX_CONNECTIONS and MAX_PIPES; using what fits');
+  #publish(snapshot: RoutingSnapshot): void {
+    const published = this.#publisher.publish(snapshot);
+    this.#slots = published.map(({ slot, backend }) => [backend.id, slot]);
+    for (const service of this.#services) service.useBackends?.(published);
+  }
+
+  /** For the listeners whose sockets are open and those that were. */
+  #prepareRules({ rules }: ProxyConfig): void {
+    for (const it of this.#sockets.listeners) {
+      this.#ruleListeners.set(it.id, { id: it.id, ...this.#listenerTable.describe(it) });
     }
-    return budget;
+    this.#rules.prepare(rules, [...this.#ruleListeners.values()]);
   }
 
-  #makeRoutingLoop(): RefreshLoop<RoutingSnapshot> {
-    return new RefreshLoop({
-      name: 'routing database',
-      intervalMs: this.#config.dbReloadSecs * 1000,
-      read: async () => (await this.#parts.repository.readIfChanged()) ?? this.#publisher.placeable(),
-      apply: (snapshot) => this.#publisher.publish(snapshot),
-      logger: this.#parts.logger,
-      schedule,
+  #publishAgain(pools: PoolMembers): void {
+    const snapshot = this.#publisher.usePools(pools);
+    if (snapshot !== null) this.#publish(snapshot);
+  }
+
+  #openSockets(): ListeningSockets {
+    const { accept, workers, listenBacklog } = this.#config;
+    return new ListeningSockets(this.#parts.native, {
+      addresses: wantedAddresses(this.#config),
+      accept,
+      workers,
+      backlog: listenBacklog,
+      inherited: this.#parts.inherited ?? [],
     });
   }
 
-  #makeGeoLoop(): RefreshLoop<GeoRegion> {
-    return new RefreshLoop({
-      name: 'geo database',
+  /** The sockets are those of this configuration. */
+  #settingsFor(config: ProxyConfig, budget: DescriptorBudget): WorkerSettings {
+    this.#listenerTable.use(this.#sockets.listeners, config.listeners, (listener) => neededBy(config.rules, listener));
+    return workerSettings(config, budget, this.#listenerTable.settings);
+  }
+
+  #makeAcceptor(settings: WorkerSettings): NativeAcceptor {
+    const acceptor = new this.#parts.native.Acceptor({
+      region: this.#memory.buffer,
+      layoutHash: LAYOUT_HASH,
+      maxConnectionsPerWorker: settings.maxConnections,
+      coalesceMicros: COALESCE_MICROS,
+    });
+    acceptor.configure(acceptorLimits(settings));
+    return acceptor;
+  }
+
+  #makeSupervisor(settings: WorkerSettings): WorkerSupervisor {
+    const { native, logger } = this.#parts;
+    const dead = new DeadWorkers(this.#memory.region, () => this.#publisher.usedSlots);
+    return new WorkerSupervisor({
+      native,
+      acceptor: this.#acceptor,
+      sockets: this.#sockets,
+      regionFd: this.#memory.fd,
+      workers: this.#config.workers,
+      settings,
+      logger,
+      totals: this.#totals,
+      reclaim: (workerIndex) => dead.reclaim(workerIndex),
+    });
+  }
+
+  #makeDatabases(): Databases {
+    const { repository, geo, logger } = this.#parts;
+    return new Databases({
+      repository,
+      geo,
       intervalMs: this.#config.dbReloadSecs * 1000,
-      read: () => this.#parts.geo.loadIfChanged(),
-      discard: (geo) => geo.close(),
-      apply: (geo) => {
-        this.#supervisor.useGeo(geo);
-        this.#parts.logger.info({ geo: geo.description }, 'geo database in force');
-      },
-      logger: this.#parts.logger,
-      schedule,
+      totals: this.#totals,
+      placeable: () => this.#publisher.placeable(),
+      useRouting: (snapshot) => this.#publish(snapshot),
+      useGeo: (region) => this.#supervisor.regions.use(NATIVE_REGION_KIND.GEO, region),
+      logger,
     });
   }
 }
 
-function makeRegion(native: NativeAddon, config: ProxyConfig) {
-  const { workers, maxBackends: backends, maxBindings } = config;
-  const capacity = { workers, backends, bindingSets: bindingSetsFor(maxBindings) };
-  const { fd, buffer } = native.createRegion('edgeproxy-control', regionBytes(capacity));
-  return { fd, buffer, region: initialiseRegion(buffer, capacity, randomSeeds()) };
-}
-
-function workerSettings(config: ProxyConfig, budget: DescriptorBudget, workerIndex: number): WorkerSettings {
-  return {
-    workerIndex,
-    primaryPid: process.pid,
-    // The bindings' clock counts whole seconds: half of one would be none.
-    bindingTtlSecs: Math.ceil(config.bindingTtlSecs),
-    maxConnections: budget.maxConnections,
-    maxPipes: budget.maxPipes,
-    connectRetries: config.connectRetries,
-    connectTimeoutMs: config.connectTimeoutMs,
-    idleTimeoutMs: config.idleTimeoutSecs * 1000,
-    halfCloseTimeoutMs: config.halfCloseTimeoutSecs * 1000,
-    maxLifetimeMs: config.maxLifetimeSecs * 1000,
-    isSpliceEnabled: config.isSpliceEnabled,
-  };
-}
-
-function fileLimitError(limit: number, what: string): EdgeproxyError {
-  return new EdgeproxyError('EP_FILE_LIMIT', `RLIMIT_NOFILE is ${limit}: too low for ${what}.`, { source: 'config' });
-}
-
-/** The clock that the relay gives to route(): seconds of CLOCK_MONOTONIC. */
-function monotonicSecs(): number {
-  return Number(process.hrtime.bigint() / 1_000_000_000n);
-}
-
-function schedule(action: () => void, delayMs: number): () => void {
-  const timer = setTimeout(action, delayMs);
-  return () => clearTimeout(timer);
+function wantedAddresses({ listeners }: ProxyConfig): readonly WantedAddress[] {
+  return listeners.map(({ protocol, address }) => ({ ...address, protocol }));
 }

@@ -3,16 +3,20 @@ import type { RoutingSnapshot } from '../application/ports/routing-repository.js
 import { regionTable } from '../domain/regions.js';
 import type { BindingTable } from '../domain/shared/binding-table.js';
 import type { ControlRegion } from '../domain/shared/control-region.js';
-import { RoutesWriter } from '../domain/shared/routes-writer.js';
+import { NO_POOLS, type PoolMembers } from '../domain/shared/pool-members.js';
+import { RoutesWriter, type PublishedBackend } from '../domain/shared/routes-writer.js';
 
 /** Puts what the repository read into force, and tells the log what was wrong with it. */
 export class RoutingPublisher {
   readonly #routes: RoutesWriter;
-  readonly #popRegion: string;
+  #popRegion: string;
   readonly #logger: Logger;
-  /** The last snapshot, while a backend of it waits for a slot. */
+  #latest: RoutingSnapshot | null = null;
+  /** The same while a backend of it waits for a slot or for a place for its path. */
   #unplaced: RoutingSnapshot | null = null;
+  #lacksPaths = false;
   #leftOut = '';
+  #pools = NO_POOLS;
 
   constructor(region: ControlRegion, bindings: BindingTable, popRegion: string, logger: Logger) {
     this.#routes = new RoutesWriter(region, bindings);
@@ -26,16 +30,35 @@ export class RoutingPublisher {
 
   /** What to publish once more: slots of removed backends come free without a change in the database. */
   placeable(): RoutingSnapshot | null {
-    return this.#unplaced !== null && this.#routes.recycle() ? this.#unplaced : null;
+    if (this.#unplaced === null) return null;
+    const hasRoom = this.#routes.recycle() || (this.#lacksPaths && this.#routes.hasRoomForPath());
+    return hasRoom ? this.#unplaced : null;
   }
 
-  publish({ backends, warnings }: RoutingSnapshot): void {
+  /** Takes another region for this POP's; returns what to publish once more, or null where nothing changes. */
+  useRegion(popRegion: string): RoutingSnapshot | null {
+    if (popRegion === this.#popRegion) return null;
+    this.#popRegion = popRegion;
+    return this.#latest;
+  }
+
+  /** Takes other pools; returns what to publish once more, or null where nothing is published yet. */
+  usePools(pools: PoolMembers): RoutingSnapshot | null {
+    this.#pools = pools;
+    return this.#latest;
+  }
+
+  /** Returns what is in force now. */
+  publish({ backends, warnings }: RoutingSnapshot): readonly PublishedBackend[] {
     for (const warning of warnings) this.#logger.warn({ ...warning }, 'routing database: row is wrong');
-    const { published, leftOut } = this.#routes.publish(backends, regionTable(), this.#popRegion);
+    const { published, leftOut } = this.#routes.publish(backends, regionTable(), this.#popRegion, this.#pools);
     const lacksSlots = leftOut.some(({ reason }) => reason === 'no_slot');
-    this.#unplaced = lacksSlots ? { backends, warnings: [] } : null;
+    this.#lacksPaths = leftOut.some(({ reason }) => reason === 'no_path');
+    this.#latest = { backends, warnings: [] };
+    this.#unplaced = lacksSlots || this.#lacksPaths ? this.#latest : null;
     this.#logLeftOut(leftOut);
     this.#logger.info({ backends: published.length, unplaced: leftOut.length }, 'routing table in force');
+    return published;
   }
 
   /** Once, not at every try to place the same ones. */

@@ -2,7 +2,10 @@
 import cluster, { type Worker } from 'node:cluster';
 import { fileURLToPath } from 'node:url';
 import type { NativeAddon } from '../adapters/outbound/native/native-addon.js';
-import { WORKER_SETTINGS_VARIABLE, type ToPrimary, type ToWorker, type WorkerSettings } from './messages.js';
+import { ChannelOutbox } from './channel-outbox.js';
+import type { MatcherFailure } from './failure-reports.js';
+import { WORKER_SETTINGS_VARIABLE, type ToPrimary, type ToWorker, type WorkerBirth } from './messages.js';
+import type { WorkerSettings } from './worker-settings.js';
 
 export interface WorkerExit {
   readonly workerPid: number;
@@ -15,25 +18,29 @@ export interface WorkerExit {
 export interface WorkerEvents {
   onReady(): void;
   onCrash(message: string, stack: string): void;
+  onMatcherFailure(failure: MatcherFailure): void;
   onExit(exit: WorkerExit): void;
 }
 
 /** Beside this file, in src/ as in dist/. */
 const WORKER_FILE = fileURLToPath(
-  new URL(`./worker${import.meta.url.slice(import.meta.url.lastIndexOf('.'))}`, import.meta.url),
+  new URL(`./worker-main${import.meta.url.endsWith('.ts') ? '.cts' : '.cjs'}`, import.meta.url),
 );
 
 export class WorkerProcess {
   readonly index: number;
+  readonly outbox = new ChannelOutbox();
   readonly #worker: Worker;
   readonly #native: NativeAddon;
   readonly #channel: [number, number];
   readonly #startedAt = performance.now();
+  /** Who waits for settings to be in force, in the order in which they were sent. */
+  readonly #unanswered: (() => void)[] = [];
   #isOpen = true;
 
   /** Forks at once. `regionFd` stays the caller's. */
-  constructor(native: NativeAddon, settings: WorkerSettings, regionFd: number, events: WorkerEvents) {
-    this.index = settings.workerIndex;
+  constructor(native: NativeAddon, birth: WorkerBirth, regionFd: number, events: WorkerEvents) {
+    this.index = birth.workerIndex;
     this.#native = native;
     this.#channel = native.createChannel();
     // Settings of the next fork only: each worker has a channel of its own. The places are WORKER_FD's.
@@ -42,16 +49,19 @@ export class WorkerProcess {
       stdio: ['ignore', 'inherit', 'inherit', 'ipc', regionFd, this.workerEnd],
     });
     try {
-      this.#worker = cluster.fork({ [WORKER_SETTINGS_VARIABLE]: JSON.stringify(settings) });
+      this.#worker = cluster.fork({ [WORKER_SETTINGS_VARIABLE]: JSON.stringify(birth) });
     } catch (error) {
       this.close();
       throw error;
     }
     this.#worker.on('message', (message: ToPrimary | null) => {
       if (message?.type === 'ready') events.onReady();
+      else if (message?.type === 'configured') this.#unanswered.shift()?.();
       else if (message?.type === 'crashed') events.onCrash(message.message, message.stack);
+      else if (message?.type === 'matcherFailed') events.onMatcherFailure(message);
     });
     this.#worker.on('exit', (code: number | null, signal: string | null) => {
+      for (const resolve of this.#unanswered.splice(0)) resolve();
       events.onExit({ workerPid: this.pid, lifeMs: performance.now() - this.#startedAt, code, signal });
     });
     // A process that could not be started has no exit; a message that could not be sent is followed by one.
@@ -77,6 +87,14 @@ export class WorkerProcess {
     if (this.#worker.isConnected()) this.#worker.send(message);
   }
 
+  /** Resolves when these settings are in force there, or the process is gone. */
+  configure(settings: WorkerSettings): Promise<void> {
+    if (!this.#worker.isConnected()) return Promise.resolve();
+    const isInForce = new Promise<void>((resolve) => this.#unanswered.push(resolve));
+    this.tell({ type: 'configure', settings });
+    return isInForce;
+  }
+
   kill(): void {
     this.#worker.process.kill('SIGKILL');
   }
@@ -85,6 +103,7 @@ export class WorkerProcess {
   close(): void {
     if (!this.#isOpen) return;
     this.#isOpen = false;
+    this.outbox.close();
     for (const fd of this.#channel) this.#native.closeFd(fd);
   }
 }

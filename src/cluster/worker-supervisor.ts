@@ -1,20 +1,29 @@
 /**
- * The life of the workers: born, admitted to the acceptor, buried, succeeded.
+ * The life of the workers: born, admitted to their clients, buried, succeeded.
  *
  * When one dies: the acceptor takes back the clients that it had not read and gives them to the others; in reuseport mode
  * it also accepts from the dead one's listening sockets until the successor does; every place that the dead one held is
  * given back; then, after a back-off where it died young, the successor starts in the same place.
  */
-import { NATIVE_REGION_KIND, type NativeAcceptor, type NativeAddon } from '../adapters/outbound/native/native-addon.js';
-import type { GeoRegion } from '../application/ports/geo-source.js';
+import { setTimeout as delay } from 'node:timers/promises';
+import type { NativeAcceptor, NativeAddon } from '../adapters/outbound/native/native-addon.js';
 import type { Logger } from '../application/ports/logger.js';
-import { BackOff } from '../domain/back-off.js';
+import type { RunTotals } from '../application/run-totals.js';
 import { EdgeproxyError } from '../domain/edgeproxy-error.js';
+import { FailureReports } from './failure-reports.js';
 import type { ListeningSockets } from './listening-sockets.js';
-import type { ToWorker, WorkerSettings } from './messages.js';
+import type { ToWorker } from './messages.js';
+import { scheduleInBackground } from './schedule.js';
+import { WorkerAdmission } from './worker-admission.js';
+import { WorkerListeners } from './worker-listeners.js';
+import { emptyPlaces, type WorkerPlace } from './worker-place.js';
 import { WorkerProcess, type WorkerExit } from './worker-process.js';
+import { WorkerRegions } from './worker-regions.js';
+import type { WorkerSettings } from './worker-settings.js';
 
-/** How soon to try again: what the living were busy changing, and a channel that was full. */
+/** How long a worker may take to have other settings in force; one that stands still holds up nobody. */
+const CONFIGURE_MS = 1000;
+/** How soon to try again what the living were busy changing. */
 const RETRY_MS = 5;
 
 export interface WorkerSupervisorOptions {
@@ -22,33 +31,27 @@ export interface WorkerSupervisorOptions {
   readonly acceptor: NativeAcceptor;
   readonly sockets: ListeningSockets;
   readonly regionFd: number;
-  readonly settingsOf: (workerIndex: number) => WorkerSettings;
+  readonly settings: WorkerSettings;
   readonly workers: number;
   readonly logger: Logger;
+  readonly totals: RunTotals;
   /** Gives back what the dead worker held; false where it must be asked again. */
   readonly reclaim: (workerIndex: number) => boolean;
 }
 
-interface Place {
+/** A worker as the watchdog sees it. */
+export interface WorkerLife {
   readonly index: number;
-  readonly backOff: BackOff;
-  process: WorkerProcess | null;
-  /** The process has mapped everything and waits for clients. */
-  isReady: boolean;
-  isAdmitted: boolean;
-  /** Reuseport: the acceptor accepts from this worker's listening sockets for the time being. */
-  isAdopted: boolean;
-  /** Before its first life counts as a success or not. */
-  hasDied: boolean;
-  /** The back-off of its successor. */
-  timer: NodeJS.Timeout | null;
+  readonly pid: number;
+  readonly isReady: boolean;
+  /** It has everything that it takes to choose backends, or has been sent it. */
+  readonly isAdmitted: boolean;
 }
 
 export class WorkerSupervisor {
   readonly #options: WorkerSupervisorOptions;
-  readonly #places: Place[];
-  #geo: GeoRegion | null = null;
-  #isOpen = false;
+  readonly #places: readonly WorkerPlace[];
+  #settings: WorkerSettings;
   /** What every worker is told, also one that is still starting: its end. */
   #lastOrder: ToWorker | null = null;
   #hasSuccession = true;
@@ -57,51 +60,67 @@ export class WorkerSupervisor {
   #onNoneReady: (error: EdgeproxyError) => void = () => undefined;
   /** Resolves with the first worker that is ready; rejects when every place has seen one die before that. */
   readonly firstReady: Promise<void>;
+  readonly regions: WorkerRegions;
+  readonly listeners: WorkerListeners;
+  readonly admission: WorkerAdmission;
+  readonly #matcherFailures: FailureReports;
 
   constructor(options: WorkerSupervisorOptions) {
     this.#options = options;
+    this.#settings = options.settings;
     this.firstReady = new Promise((resolve, reject) => {
       this.#onFirstReady = resolve;
       this.#onNoneReady = reject;
     });
     // Whoever ends the start for another reason does not wait for it.
     this.firstReady.catch(() => undefined);
-    this.#places = Array.from({ length: options.workers }, (_, index) => ({
-      index,
-      backOff: new BackOff(),
-      process: null,
-      isReady: false,
-      isAdmitted: false,
-      isAdopted: false,
-      hasDied: false,
-      timer: null,
-    }));
+    const { native, acceptor, sockets, logger } = options;
+    const places = emptyPlaces(options.workers);
+    this.#matcherFailures = new FailureReports((failure) => {
+      logger.warn({ ...failure }, 'custom rule: its function fails, and so it matches nobody');
+    }, scheduleInBackground);
+    this.#places = places;
+    this.regions = new WorkerRegions(native, places);
+    this.listeners = new WorkerListeners({ native, acceptor, sockets, places });
+    const { regions, listeners } = this;
+    this.admission = new WorkerAdmission({ acceptor, regions, listeners, places, logger });
   }
 
-  /** Forks all workers; they wait for clients until open(). */
+  /** Forks all workers; they wait for clients until the admission opens. */
   start(): void {
     for (const place of this.#places) this.#fork(place);
   }
 
-  /** Routes and geo are in place: workers may have clients. */
-  open(): void {
-    this.#isOpen = true;
-    for (const place of this.#places) this.#admitIfReady(place);
+  /** Other settings for every worker, now and later; resolves when they are in force in all that have clients. */
+  async configure(settings: WorkerSettings): Promise<void> {
+    this.#settings = settings;
+    // One that is still starting is told when it is ready.
+    const told = this.#places.flatMap(({ isReady, process }) =>
+      isReady && process ? [process.configure(settings)] : [],
+    );
+    await Promise.race([Promise.all(told), delay(CONFIGURE_MS, undefined, { ref: false })]);
   }
 
-  /** Gives the geo database to every worker, now and later; the one before is closed. */
-  useGeo(geo: GeoRegion): void {
-    const previous = this.#geo;
-    this.#geo = geo;
-    for (const place of this.#places) {
-      if (place.isAdmitted && place.process !== null) this.#sendGeo(place, place.process);
-    }
-    previous?.close();
+  /** Tells every worker that is ready. */
+  tell(message: ToWorker): void {
+    for (const { isReady, process } of this.#places) if (isReady) process?.tell(message);
+  }
+
+  get lives(): readonly WorkerLife[] {
+    return this.#places.flatMap(({ index, process, isReady, isAdmitted }) =>
+      process === null ? [] : [{ index, pid: process.pid, isReady, isAdmitted }],
+    );
+  }
+
+  /** Ends a worker by force; it has a successor like any other that dies. */
+  replace(index: number): void {
+    this.#places[index]?.process?.kill();
   }
 
   /** From here on a worker that dies has no successor. Idempotent. */
   endSuccession(): void {
     this.#hasSuccession = false;
+    this.admission.stop();
     for (const { timer } of this.#places) if (timer !== null) clearTimeout(timer);
   }
 
@@ -114,7 +133,7 @@ export class WorkerSupervisor {
     this.#order(how);
     this.#checkAllGone();
     await gone;
-    this.#geo?.close();
+    this.regions.close();
   }
 
   /** Resets what is left; for a drain that took too long. */
@@ -129,89 +148,56 @@ export class WorkerSupervisor {
   /** A message that comes before the worker is ready for it would be lost: onReady sends it then. */
   #order(order: ToWorker): void {
     this.#lastOrder = order;
-    for (const { isReady, process } of this.#places) if (isReady) process?.tell(order);
+    this.tell(order);
   }
 
   /** Where the system has no descriptor or process left, the next try waits like the successor of one that died. */
-  #fork(place: Place): void {
+  #fork(place: WorkerPlace): void {
     try {
       place.process = this.#startProcess(place);
+      if (place.hasDied) this.#options.totals.workerRestarts++;
     } catch (error) {
       this.#options.logger.error({ worker: place.index, error }, 'worker cannot be started');
       this.#succeed(place, 0);
     }
   }
 
-  #startProcess(place: Place): WorkerProcess {
-    const { native, settingsOf, regionFd, logger } = this.#options;
-    const process = new WorkerProcess(native, settingsOf(place.index), regionFd, {
+  #startProcess(place: WorkerPlace): WorkerProcess {
+    const { native, regionFd, logger } = this.#options;
+    const birth = { workerIndex: place.index, primaryPid: globalThis.process.pid, settings: this.#settings };
+    const process = new WorkerProcess(native, birth, regionFd, {
       // A word from one that is already dead is not its successor's.
       onReady: () => {
-        if (place.process === process) this.#onReady(place);
+        if (place.process === process) void this.#onReady(place, process);
       },
       onCrash: (message, stack) => logger.error({ worker: place.index, stack }, `worker failed: ${message}`),
+      onMatcherFailure: (failure) => this.#matcherFailures.note(failure),
       onExit: (exit) => void this.#onExit(place, exit),
     });
     return process;
   }
 
-  #onReady(place: Place): void {
+  async #onReady(place: WorkerPlace, process: WorkerProcess): Promise<void> {
     place.isReady = true;
     this.#onFirstReady();
-    if (this.#lastOrder !== null) place.process?.tell(this.#lastOrder);
-    this.#admitIfReady(place);
+    const isConfigured = process.configure(this.#settings);
+    if (this.#lastOrder !== null) process.tell(this.#lastOrder);
+    // Before its first client: settings and clients take different ways to it.
+    await isConfigured;
+    if (place.process === process) this.admission.admitIfReady(place);
   }
 
-  #admitIfReady(place: Place): void {
-    const { process } = place;
-    if (!this.#isOpen || !this.#hasSuccession || !place.isReady || place.isAdmitted || process === null) return;
-    place.isAdmitted = true;
-    try {
-      this.#admit(place, process);
-    } catch (error) {
-      // Half admitted is worse than gone: its successor gets everything anew.
-      this.#options.logger.error({ worker: place.index, error }, 'worker cannot be given its sockets');
-      process.kill();
-    }
-  }
-
-  #admit(place: Place, process: WorkerProcess): void {
-    const { acceptor, native, sockets, logger } = this.#options;
-    this.#sendGeo(place, process);
-    const wasAdopted = place.isAdopted;
-    place.isAdopted = false;
-    for (const { listenerId, fd } of sockets.of(place.index)) {
-      if (wasAdopted) acceptor.removeListener(fd);
-      native.sendListener(process.primaryEnd, listenerId, fd);
-    }
-    acceptor.workerUp(place.index, process.primaryEnd, process.workerEnd);
-    const context = { worker: place.index, workerPid: process.pid };
-    // At the start "ready" says it for all; a successor's line is the end of what "worker died" began.
-    if (place.hasDied) logger.info(context, 'worker takes clients');
-    else logger.debug(context, 'worker takes clients');
-  }
-
-  #sendGeo(place: Place, process: WorkerProcess): void {
-    if (this.#geo === null || place.process !== process) return;
-    try {
-      this.#options.native.sendRegion(process.primaryEnd, NATIVE_REGION_KIND.GEO, this.#geo.fd);
-    } catch {
-      // The channel is full of clients: the worker is about to read them.
-      setTimeout(() => this.#sendGeo(place, process), RETRY_MS);
-    }
-  }
-
-  async #onExit(place: Place, exit: WorkerExit): Promise<void> {
+  async #onExit(place: WorkerPlace, exit: WorkerExit): Promise<void> {
     const { process } = place;
     if (process === null) return;
-    const hadClients = place.isAdmitted;
+    const wasAdmitted = place.isAdmitted;
     place.process = null;
-    place.isReady = place.isAdmitted = false;
+    place.isReady = place.isInformed = place.isAdmitted = place.isSuspended = false;
     // During a shutdown one that ends with 0 does as it was told.
     if (this.#hasSuccession || exit.code !== 0)
       this.#options.logger.warn({ worker: place.index, ...exit }, 'worker died');
     this.#noteDeath(place);
-    await this.#takeBackClients(place, hadClients);
+    await this.admission.takeBackClients(place, wasAdmitted);
     process.close();
     await this.#reclaim(place.index);
     if (this.#hasSuccession) this.#succeed(place, exit.lifeMs);
@@ -219,36 +205,18 @@ export class WorkerSupervisor {
   }
 
   /** A build that cannot run, or a machine that cannot run it, is a start that failed, not one that takes for ever. */
-  #noteDeath(place: Place): void {
+  #noteDeath(place: WorkerPlace): void {
     place.hasDied = true;
     if (!this.#places.every(({ hasDied }) => hasDied)) return;
     const message = 'No worker could be started; the lines above say why.';
     this.#onNoneReady(new EdgeproxyError('EP_WORKER_START', message, { source: 'internal' }));
   }
 
-  async #takeBackClients(place: Place, hadClients: boolean): Promise<void> {
-    try {
-      if (this.#hasSuccession) this.#adoptListeners(place);
-      if (hadClients) await this.#options.acceptor.workerDown(place.index);
-    } catch (error) {
-      // The acceptor is told of the death again when the successor comes up.
-      this.#options.logger.error({ worker: place.index, error }, "a dead worker's clients wait for its successor");
-    }
-  }
-
-  /** Reuseport: until the successor is there the acceptor empties the dead worker's queues. */
-  #adoptListeners(place: Place): void {
-    if (place.isAdopted) return;
-    place.isAdopted = true;
-    const { acceptor, sockets } = this.#options;
-    for (const { listenerId, fd } of sockets.of(place.index)) acceptor.addListener(listenerId, fd);
-  }
-
   async #reclaim(index: number): Promise<void> {
     while (!this.#options.reclaim(index)) await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
   }
 
-  #succeed(place: Place, lifeMs: number): void {
+  #succeed(place: WorkerPlace, lifeMs: number): void {
     const delayMs = place.backOff.nextDelayMs(lifeMs, Math.random());
     if (delayMs > 0)
       this.#options.logger.warn({ worker: place.index, delayMs }, 'worker keeps dying; its successor waits');

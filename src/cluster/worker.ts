@@ -4,16 +4,27 @@
  */
 import { loadNativeAddon, NATIVE_REGION_KIND, type NativeRelay } from '../adapters/outbound/native/native-addon.js';
 import { RouteBatch } from '../application/route-batch.js';
+import { AccessLists } from '../domain/admission/access-lists.js';
 import { GeoTable } from '../domain/geo/geo-table.js';
 import { ControlRegion } from '../domain/shared/control-region.js';
-import { BATCH_CAPACITY, LAYOUT_HASH, REQUEST_WORDS, RESPONSE_WORDS, WORKER } from '../domain/shared/layout.js';
+import {
+  BATCH_CAPACITY,
+  CLOCK_WORDS,
+  NAME_BYTES,
+  REQUEST_WORDS,
+  RESPONSE_WORDS,
+} from '../domain/shared/batch-layout.js';
+import { END_REASONS, LAYOUT_HASH, WORKER } from '../domain/shared/layout.js';
+import { slotOwner } from '../domain/shared/slot-owner.js';
+import { startHeartbeat, workerLoad } from './heartbeat.js';
 import { randomSeeds } from './random-seeds.js';
-import { WORKER_FD, WORKER_SETTINGS_VARIABLE, type ToPrimary, type ToWorker, type WorkerSettings } from './messages.js';
+import { WorkerRules } from './worker-rules.js';
+import { WORKER_FD, WORKER_SETTINGS_VARIABLE, type ToPrimary, type ToWorker, type WorkerBirth } from './messages.js';
 
 const DRAIN_CHECK_MS = 25;
 
-const settings = JSON.parse(process.env[WORKER_SETTINGS_VARIABLE] ?? '') as WorkerSettings;
-process.title = `edgeproxy worker ${settings.workerIndex}`;
+const { workerIndex, primaryPid, settings } = JSON.parse(process.env[WORKER_SETTINGS_VARIABLE] ?? '') as WorkerBirth;
+process.title = `edgeproxy worker ${workerIndex}`;
 
 // The terminal sends its signals to the whole group; only the primary answers them.
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGUSR2'] as const) process.on(signal, () => undefined);
@@ -23,47 +34,69 @@ process.on('uncaughtException', (error: Error) => {
 process.on('disconnect', () => process.exit(1));
 
 const native = loadNativeAddon();
-native.dieWithParent(settings.primaryPid);
+native.dieWithParent(primaryPid);
 const buffer = native.mapRegion(WORKER_FD.REGION);
 native.closeFd(WORKER_FD.REGION);
 const region = new ControlRegion(buffer);
+const batchArrays = {
+  requests: new Int32Array(BATCH_CAPACITY * REQUEST_WORDS),
+  responses: new Int32Array(BATCH_CAPACITY * RESPONSE_WORDS),
+  names: new Uint8Array(BATCH_CAPACITY * NAME_BYTES),
+  clock: new Int32Array(CLOCK_WORDS),
+};
+const batch = new RouteBatch({ ...settings, ...batchArrays, region, worker: workerIndex, seeds: randomSeeds() });
+const rules = new WorkerRules({
+  ...batchArrays,
+  batch,
+  region,
+  workerIndex,
+  tellFailure: (failure) => tell({ type: 'matcherFailed', ...failure }),
+  // Once nothing on the stack holds the one before.
+  onReplaced: () => setImmediate(() => native.releaseUnusedRegions()),
+});
 const relay = startRelay();
+const connections = (): number => relay.connectionCount();
+const load = workerLoad({ native, region, worker: workerIndex, limits: settings, connections });
+batch.useGate(load);
+startHeartbeat(load);
 
 process.on('message', (message: ToWorker) => {
-  if (message.type === 'drain') drain();
-  else end();
+  switch (message.type) {
+    case 'configure':
+      batch.configure(message.settings);
+      load.configure(message.settings);
+      relay.configure(message.settings);
+      return tell({ type: 'configured' });
+    case 'closeBackend':
+      if (slotOwner(region, message.slot) !== message.owner) return;
+      return relay.closeBackend(message.slot, END_REASONS.indexOf(message.reason));
+    case 'leave':
+      return message.listeners.forEach((id) => relay.leaveListener(id));
+    case 'drain':
+      return drain();
+    case 'close':
+      return end();
+  }
 });
 tell({ type: 'ready' });
 
 function startRelay(): NativeRelay {
-  const requests = new Int32Array(BATCH_CAPACITY * REQUEST_WORDS);
-  const responses = new Int32Array(BATCH_CAPACITY * RESPONSE_WORDS);
-  const clock = new Int32Array(1);
-  const batch = new RouteBatch({
-    region,
-    worker: settings.workerIndex,
-    requests,
-    responses,
-    clock,
-    bindingTtlSecs: settings.bindingTtlSecs,
-    seeds: randomSeeds(),
-  });
-  let hasGeo = false;
+  const taken = new Set<number>();
   return new native.Relay({
     ...settings,
+    ...batchArrays,
+    workerIndex,
     region: buffer,
     layoutHash: LAYOUT_HASH,
     channelFd: WORKER_FD.CHANNEL,
-    requests,
-    responses,
-    clock,
     onBatch: (count) => batch.route(count),
-    onRegion: (kind, geo) => {
-      if (kind !== NATIVE_REGION_KIND.GEO) return;
-      batch.useCountries(new GeoTable(geo));
+    onRegion: (kind, mapped) => {
+      if (kind === NATIVE_REGION_KIND.GEO) batch.useCountries(new GeoTable(mapped));
+      if (kind === NATIVE_REGION_KIND.ACCESS) batch.useLists(new AccessLists(mapped));
+      if (kind === NATIVE_REGION_KIND.RULES) return rules.take(mapped);
       // Once nothing on the stack holds the one before.
-      if (hasGeo) setImmediate(() => native.releaseUnusedRegions());
-      hasGeo = true;
+      if (taken.has(kind)) setImmediate(() => native.releaseUnusedRegions());
+      taken.add(kind);
     },
   });
 }
@@ -71,7 +104,7 @@ function startRelay(): NativeRelay {
 /** Clients on their way through the channel are not the relay's yet, but already counted in ACTIVE. */
 function drain(): void {
   relay.drain();
-  const activeAt = region.workerAt(settings.workerIndex) + WORKER.ACTIVE;
+  const activeAt = region.workerAt(workerIndex) + WORKER.ACTIVE;
   setInterval(() => {
     if (Atomics.load(region.words, activeAt) <= 0 && relay.connectionCount() === 0) end();
   }, DRAIN_CHECK_MS);

@@ -1,9 +1,15 @@
 import { parseIpAddress } from './ip-address.js';
+import { unixPathFault, unixPathOf } from './unix-path.js';
 
-/** Why no connection can be made to an address literal, or null where one can. */
+/** Why no connection can be made to an address literal or `unix:/path`, or null where one can. */
 export function addressFault(text: string): string | null {
+  const path = unixPathOf(text);
+  return path === null ? ipFault(text) : unixPathFault(path);
+}
+
+function ipFault(text: string): string | null {
   const words = parseIpAddress(text);
-  if (words === null) return 'is not an IPv4 or IPv6 address';
+  if (words === null) return 'is not an IPv4 or IPv6 address or unix:/path';
   const [w0 = 0, w1 = 0, w2 = 0, w3 = 0] = words;
   if (w0 === 0 && w1 === 0 && w2 === 0xffff) return ipv4Fault(w3);
   if (w0 === 0 && w1 === 0 && w2 === 0 && w3 === 0) return 'is the unspecified address';

@@ -3,9 +3,11 @@
  * its default; one that no traffic can be sent without costs the row. Both are told in a warning, never thrown.
  * docs/routing-database.md holds the table of what is tolerated.
  */
-import type { Backend } from './backend.js';
+import type { Backend, BackendOverrides } from './backend.js';
 import { addressFault } from './address-fault.js';
+import { NO_OVERRIDES, OVERRIDE_COLUMNS, readOverrides, type OverrideColumn } from './backend-overrides.js';
 import { formatIpAddress, parseIpAddress } from './ip-address.js';
+import { unixPathOf } from './unix-path.js';
 
 /** A row that could not be routed, or that lost a value: what was wrong, in words for the log. */
 export interface RowWarning {
@@ -17,12 +19,21 @@ export interface RowWarning {
   readonly isSkipped: boolean;
 }
 
-/** In the order of the schema; `draining` is added to it when the first backend is drained. */
+/** In the order of the schema; OPTIONAL_COLUMNS are added to it when a value has to go into them. */
 export const BACKEND_COLUMNS = [
   ...(['id', 'app', 'region', 'country', 'wg_ip', 'port'] as const),
   ...(['healthy', 'weight', 'soft_limit', 'hard_limit', 'deleted', 'draining'] as const),
+  ...OVERRIDE_COLUMNS,
 ] as const;
 export type BackendColumn = (typeof BACKEND_COLUMNS)[number];
+
+export type OptionalColumn = 'draining' | OverrideColumn;
+const OPTIONAL_COLUMNS: ReadonlySet<BackendColumn> = new Set<OptionalColumn>(['draining', ...OVERRIDE_COLUMNS]);
+
+/** Whether a table without that column is nothing to talk about. */
+export function isOptional(column: BackendColumn): column is OptionalColumn {
+  return OPTIONAL_COLUMNS.has(column);
+}
 
 /** A column that the table does not have is absent; its warning is given once for the table, not here. */
 export type BackendRow = Readonly<Partial<Record<BackendColumn, unknown>>>;
@@ -37,6 +48,7 @@ export const BACKEND_DEFAULTS = {
   hard_limit: 150,
   deleted: 0,
   draining: 0,
+  ...NO_OVERRIDES,
 } as const;
 type TextColumn = 'app' | 'region' | 'country';
 type FlagColumn = 'healthy' | 'deleted' | 'draining';
@@ -67,8 +79,9 @@ export function readBackendRow(row: BackendRow, position: number): BackendRowRea
   if (fields.flag('deleted')) return { backend: null, warnings: [] };
   if (id === null) fields.skip('id', row.id === '' ? 'is empty' : textFault(row.id));
   const address = fields.address();
-  const port = fields.port();
+  const port = address !== null && unixPathOf(address) !== null ? 0 : fields.port();
   if (id === null || address === null || port === null) return { backend: null, warnings: fields.warnings };
+  const overrides = fields.overrides();
   const backend = {
     id,
     app: fields.text('app'),
@@ -82,6 +95,7 @@ export function readBackendRow(row: BackendRow, position: number): BackendRowRea
     weight: fields.count('weight'),
     softLimit: Math.max(1, fields.count('soft_limit')),
     hardLimit: fields.count('hard_limit'),
+    ...(overrides === undefined ? {} : { overrides }),
   };
   return { backend, warnings: fields.warnings };
 }
@@ -117,6 +131,7 @@ class RowFields {
     if (typeof value !== 'string') return this.skip('wg_ip', typeFault(value, 'text'));
     const fault = addressFault(value);
     if (fault !== null) return this.skip('wg_ip', `${quote(value)} ${fault}`);
+    if (unixPathOf(value) !== null) return value;
     const [w0 = 0, w1 = 0, w2 = 0, w3 = 0] = parseIpAddress(value) ?? [];
     return formatIpAddress(w0, w1, w2, w3);
   }
@@ -157,6 +172,12 @@ class RowFields {
     if (value <= MAX_COUNT) return value;
     this.#warn(column, `${value} is too large; taken as ${MAX_COUNT}`, false);
     return MAX_COUNT;
+  }
+
+  overrides(): BackendOverrides | undefined {
+    return readOverrides(this.#row, (column, expected) => {
+      this.#warn(column, `${typeFault(this.#row[column], expected)}; taken as NULL`, false);
+    });
   }
 
   #fallBack<C extends TextColumn | FlagColumn | CountColumn>(column: C, reason: string): (typeof BACKEND_DEFAULTS)[C] {

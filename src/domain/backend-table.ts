@@ -1,6 +1,6 @@
 import type { Backend } from './backend.js';
-import { BACKEND_COLUMNS, BACKEND_DEFAULTS, readBackendRow } from './backend-row.js';
-import type { BackendColumn, BackendRow, RowWarning } from './backend-row.js';
+import { BACKEND_COLUMNS, BACKEND_DEFAULTS, isOptional, readBackendRow } from './backend-row.js';
+import type { BackendColumn, BackendRow, OptionalColumn, RowWarning } from './backend-row.js';
 
 /** Most warnings of one reading: a table full of nonsense must not become a log full of it. */
 export const MAX_WARNINGS = 100;
@@ -24,7 +24,7 @@ export function readBackendTable(
   const backends = new Map<string, Backend>();
   const warnings = new BoundedWarnings();
   for (const column of BACKEND_COLUMNS) {
-    if (!columns.has(column) && column !== 'draining') warnings.add(missingColumn(column));
+    if (!columns.has(column) && !isOptional(column)) warnings.add(missingColumn(column));
   }
   let position = 0;
   let cut: readonly RowWarning[] = [];
@@ -64,7 +64,7 @@ class BoundedWarnings {
   }
 }
 
-function missingColumn(column: Exclude<BackendColumn, 'draining'>): RowWarning {
+function missingColumn(column: Exclude<BackendColumn, OptionalColumn>): RowWarning {
   if (column === 'id' || column === 'wg_ip' || column === 'port') {
     return { row: 'every row', column, reason: 'the table has no such column; no row can be routed', isSkipped: true };
   }

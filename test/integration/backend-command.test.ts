@@ -108,6 +108,20 @@ describe('edgeproxy backend', () => {
     assert.deepEqual(await backendsIn(path), [{ ...SAMPLE_BACKEND, weight: 0, address: '10.0.0.2', country: '' }]);
   });
 
+  it('adds a backend on a Unix socket, which has no port', async (test) => {
+    const path = scratchDatabase(test);
+    await done(path, 'add', '--id', 'local', '--ip', 'unix:/run/app.sock');
+    const [, local] = await backendsIn(path);
+    assert.deepEqual([local?.id, local?.address, local?.port], ['local', 'unix:/run/app.sock', 0]);
+    assert.match(await done(path, 'list'), /^local +- +- +- +unix:\/run\/app\.sock +- +enabled/m);
+    await done(path, 'set', 'local', '--ip', '10.0.0.3', '--port', '80');
+    const [, moved] = await backendsIn(path);
+    assert.deepEqual([moved?.address, moved?.port], ['10.0.0.3', 80]);
+    const wrong = await run(['set', 'local', '--ip', 'unix:app.sock', '--db', path]);
+    assert.equal(wrong.code, 2);
+    assert.match(wrong.stderr, /"unix:app\.sock" is not valid \(it is not unix: and an absolute path\)/);
+  });
+
   it('drains, disables, enables, removes and brings back', async (test) => {
     const path = scratchDatabase(test);
     await done(path, 'drain', 'sa-1');
@@ -177,7 +191,7 @@ describe('edgeproxy backend, called wrongly', () => {
     assert.deepEqual(stderr.trimEnd().split('\n'), [
       'error: --id: "" is not valid; expected 1 to 255 printable characters',
       'error: --country: "Brazil\\u{1b}[2J" is not valid; expected a two-letter country code (ISO 3166-1), or nothing',
-      'error: --ip: "224.0.0.1" is not valid (it is a multicast address); expected the IPv4 or IPv6 address of one host',
+      'error: --ip: "224.0.0.1" is not valid (it is a multicast address); expected the IPv4 or IPv6 address of one host, or unix:/path',
       'error: --port: "65536" is not valid; expected a whole number from 1 to 65535',
       'error: --weight: "-1" is not valid; expected a whole number from 0 to 2147483647',
       'error: --soft-limit: "1e3" is not valid; expected a whole number from 0 to 2147483647',

@@ -9,12 +9,14 @@ import {
 } from '../../src/adapters/outbound/native/native-addon.js';
 import {
   BATCH_CAPACITY,
-  LAYOUT_HASH,
+  LISTENER_WORDS,
+  NAME_BYTES,
   REQUEST,
   REQUEST_WORDS,
   RESPONSE,
   RESPONSE_WORDS,
-} from '../../src/domain/shared/layout.js';
+} from '../../src/domain/shared/batch-layout.js';
+import { LAYOUT_HASH, MAX_LISTENERS } from '../../src/domain/shared/layout.js';
 import { controlRegion, startAcceptor } from '../support/acceptor-rig.js';
 import { eventually, within } from '../support/eventually.js';
 import { openDescriptors } from '../support/process-facts.js';
@@ -41,15 +43,22 @@ class Reader {
       channelFd: workerEnd,
       requests: this.#requests,
       responses: this.#responses,
-      clock: new Int32Array(1),
+      names: new Uint8Array(BATCH_CAPACITY * NAME_BYTES),
+      clock: new Int32Array(2),
       maxConnections: 100,
+      maxUdpSessions: 100,
       connectRetries: 0,
-      connectTimeoutMs: 1000,
-      idleTimeoutMs: 0,
-      halfCloseTimeoutMs: 0,
-      maxLifetimeMs: 0,
       isSpliceEnabled: false,
+      bufferBytes: 65_536,
       maxPipes: 0,
+      poolMaxPerBackend: 0,
+      poolMaxConnections: 0,
+      poolIdleTimeoutMs: 1000,
+      poolMaxLifetimeMs: 1000,
+      poolConnectTimeoutMs: 1000,
+      rateRule: null,
+      maxConnectionsTotal: 0,
+      listeners: new Array<number>(MAX_LISTENERS * LISTENER_WORDS).fill(0),
       onBatch: (count) => this.#turnAway(count),
       onRegion: (kind, buffer) => this.regions.push({ kind, buffer }),
     });

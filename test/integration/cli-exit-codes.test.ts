@@ -28,6 +28,7 @@ const CASES: Readonly<Record<string, (test: TestContext) => Promise<number | nul
   'a backend that exists already': (test) => lastOf(test, ADD, ADD),
   'a wrong flag': (test) => lastOf(test, ['validate', '--workers', '0']),
   'a wrong variable': (test) => failedStart(test, { env: { EDGEPROXY_SPLICE: 'maybe' } }),
+  'a wrong configuration file': (test) => lastOf(test, ['validate', 'missing.toml']),
   'a wrong command': (test) => lastOf(test, ['strat']),
   'an address in use': async (test) => failedStart(test, { listen: await addressInUse(test) }),
   'a limit of open files that is too low': (test) => failedStart(test, { prefix: ['prlimit', '--nofile=60', '--'] }),

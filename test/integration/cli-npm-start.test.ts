@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { it } from 'node:test';
 import { fileURLToPath } from 'node:url';
@@ -27,8 +28,10 @@ it('npm start hands SIGTERM to the proxy, which drains', async (test) => {
   });
   const log = new LogLines(npm.stdout);
   const ended = once(npm, 'exit');
-  const { pid } = await log.waitFor(({ msg }) => msg === 'edgeproxy is ready');
+  const { pid, version } = await log.waitFor(({ msg }) => msg === 'edgeproxy is ready');
   killAtExit(Number(pid));
+  const manifest = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')) as { version: string };
+  assert.equal(version, manifest.version);
   npm.kill('SIGTERM');
   const last = await log.waitFor(({ msg }) => msg === 'edgeproxy has ended');
   assert.equal(last['pid'], pid);

@@ -56,7 +56,7 @@ class Hammer {
 
 describe('the shared tables', TIME_LIMIT, () => {
   const native = loadNativeAddon();
-  const capacity = { workers: WORKERS, backends: SLOTS, bindingSets: 16 };
+  const capacity = { workers: WORKERS, backends: SLOTS, bindingSets: 16, rateSets: 16, clientSets: 16 };
   const { fd, buffer } = native.createRegion('edgeproxy-test', regionBytes(capacity));
   const region: ControlRegion = initialiseRegion(buffer, capacity, [1, 2, 3, 4]);
   const hammers: Hammer[] = [];

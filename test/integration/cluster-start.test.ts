@@ -1,45 +1,32 @@
 /** Starts that cannot succeed end with a reason, and one that is interrupted ends at once. */
 import assert from 'node:assert/strict';
-import { cpSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
-import { fileURLToPath } from 'node:url';
 import Database from 'better-sqlite3';
 import { echo } from '../support/backend-behaviours.js';
+import { install } from '../support/installation.js';
 import { connectPeer } from '../support/peer.js';
 import { spawnProxy, startProxy } from '../support/proxy-process.js';
 import { writeRoutingFile } from '../support/routing-file.js';
-import { scratchDirectory, type Owner } from '../support/scratch-directory.js';
+import { scratchDirectory } from '../support/scratch-directory.js';
 import { startBackend } from '../support/tcp-backend.js';
 
-const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 const TIME_LIMIT = { timeout: 60_000 };
-
-/** A copy of the installed program at a path of its own. */
-async function install(owner: Owner, name: string): Promise<string> {
-  const root = join(await scratchDirectory(owner), name);
-  mkdirSync(join(root, 'build/Release'), { recursive: true });
-  for (const part of ['dist', 'package.json', 'build/Release/edgeproxy.node']) {
-    cpSync(join(ROOT, part), join(root, part), { recursive: true });
-  }
-  symlinkSync(join(ROOT, 'node_modules'), join(root, 'node_modules'));
-  return root;
-}
 
 describe('a start', TIME_LIMIT, () => {
   it('works from a path with a space, a per cent sign and a letter beyond ASCII', async (t) => {
-    const root = await install(t, 'é %20 x');
+    const { main } = await install(t, 'é %20 x');
     const backend = await startBackend(t, echo);
-    const proxy = await startProxy(t, { backends: [{ port: backend.port }], main: join(root, 'dist/cli/main.js') });
+    const proxy = await startProxy(t, { backends: [{ port: backend.port }], main });
     const peer = await connectPeer(t, proxy);
     await peer.write('here');
     assert.equal(String(await peer.read(4)), 'here');
   });
 
   it('fails where no worker can run, instead of trying for ever', async (t) => {
-    const root = await install(t, 'broken');
-    writeFileSync(join(root, 'dist/cluster/worker.js'), 'process.exit(3);\n');
-    const proxy = await spawnProxy(t, { main: join(root, 'dist/cli/main.js') });
+    const installation = await install(t);
+    installation.put('dist/cluster/worker.js', 'process.exit(3);\n');
+    const proxy = await spawnProxy(t, { main: installation.main });
     assert.deepEqual(await proxy.exit, { code: 1, signal: null });
     await proxy.waitForLog(({ code }) => code === 'EP_WORKER_START');
   });

@@ -4,7 +4,7 @@ import { readFileSync } from 'node:fs';
 import { describe, it } from 'node:test';
 import { echo } from '../support/backend-behaviours.js';
 import { eventually } from '../support/eventually.js';
-import { connectPeer } from '../support/peer.js';
+import { connectPeer, PULL_EACH_CHUNK } from '../support/peer.js';
 import type { Peer } from '../support/peer.js';
 import { childPids } from '../support/process-facts.js';
 import { startProxy } from '../support/proxy-process.js';
@@ -66,6 +66,9 @@ for (const accept of ['handoff', 'reuseport'] as const) {
         const held = clientPortsHeldBy(victim, proxy.port);
         const isHeld = (peer: Peer): boolean => held.has(peer.localPort);
         assert.equal(waiting.filter(isHeld).length, 0, 'a stopped worker cannot have accepted these');
+        const broken = long.filter(isHeld);
+        const steady = long.filter((peer) => !isHeld(peer));
+        assert.ok(broken.length > 0, 'none of the long connections was with this worker');
 
         process.kill(victim, 'SIGKILL');
         const killedAt = performance.now();
@@ -73,11 +76,9 @@ for (const accept of ['handoff', 'reuseport'] as const) {
         givenBackMs.push(performance.now() - killedAt);
         // Those that the dead one never saw are served by the others or by the successor.
         await Promise.all(waiting.map((peer) => assertEchoes(peer, 'served')));
-        const broken = long.filter(isHeld);
-        assert.ok(broken.length > 0, 'none of the long connections was with this worker');
-        // The kernel closes for the dead: with a FIN where all was read, with a RST where not.
-        await Promise.all(broken.map((peer) => peer.ending()));
-        await Promise.all(long.filter((peer) => !isHeld(peer)).map((peer) => assertEchoes(peer, 'still here')));
+        const endings = await Promise.all(broken.map((peer) => peer.ending()));
+        assert.deepEqual(new Set(endings), new Set(['ECONNRESET']));
+        await Promise.all(steady.map((peer) => assertEchoes(peer, 'still here')));
 
         await successorOf(proxy, index, victim);
         const servedBefore = short.served;
@@ -97,6 +98,31 @@ for (const accept of ['handoff', 'reuseport'] as const) {
       assert.ok(Math.min(...givenBackMs) < 1000, `given back after ${givenBackMs.join(', ')} ms`);
       await eventually('nothing is counted any more', () => proxy.counters.gauges('ACTIVE') === 0);
       assert.deepEqual(proxy.counters.held(1), { active: 0, shares: 0, connections: 0 });
+    });
+
+    it('is a reset for both sides, whatever they have said and read: nobody takes a cut stream for one that has ended', async (t) => {
+      const backend = await startBackend(t);
+      const proxy = await startProxy(t, { accept, backends: [{ port: backend.port }] });
+      const pairs: { client: Peer; upstream: Peer; hasEnded: boolean }[] = [];
+      for (let i = 0; i < LONG; i++) {
+        const client = await connectPeer(t, proxy, PULL_EACH_CHUNK);
+        const upstream = await backend.nextPeer();
+        await client.write('question');
+        assert.equal(String(await upstream.read(8)), 'question');
+        const hasEnded = i % 3 === 0;
+        if (hasEnded) {
+          await client.end();
+          assert.equal(await upstream.ending(), 'end');
+        }
+        await upstream.write('half of the');
+        assert.equal(String(await client.read(11)), 'half of the');
+        pairs.push({ client, upstream, hasEnded });
+      }
+      for (const pid of proxy.workerPids) process.kill(pid, 'SIGKILL');
+      for (const { client, upstream, hasEnded } of pairs) {
+        assert.equal(await client.ending(), 'ECONNRESET');
+        if (!hasEnded) assert.equal(await upstream.ending(), 'ECONNRESET');
+      }
     });
 
     it('leaves its place to a successor that serves', async (t) => {

@@ -70,6 +70,17 @@ describe('a connect that fails', () => {
     assert.deepEqual(tries.sort(), [0, 0, 1, 1, 1, 1]);
   });
 
+  it('is given up when the time of all tries is over, whatever tries are left and whatever each may take', async (t) => {
+    const dead = [await blackhole(t), await blackhole(t)];
+    const proxy = await startProxy(t, { backends: dead, env: { ...NEVER, EDGEPROXY_CONNECT_TOTAL_TIMEOUT_MS: '300' } });
+    assert.equal(await endingOfClient(t, proxy), 'ECONNRESET');
+    const { counters } = proxy;
+    await atRest(proxy, 2);
+    assert.equal(counters.rejected('connect_failed'), 1);
+    const timeouts = dead.map(({ port }) => counters.backendErrors(counters.slotOf(port), 'timeout'));
+    assert.deepEqual(timeouts.sort(), [0, 1]);
+  });
+
   it('costs a refusal no time: the next backend is dialled at once', async (t) => {
     const alive = await startBackend(t, nameAndEnd('alive'));
     const dead = await Promise.all([refused(), refused()]);

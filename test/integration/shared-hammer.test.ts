@@ -6,7 +6,7 @@ import assert from 'node:assert/strict';
 import { on } from 'node:events';
 import { after, describe, it } from 'node:test';
 import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads';
-import { BindingKey } from '../../src/domain/shared/binding-key.js';
+import { ClientKey } from '../../src/domain/shared/client-key.js';
 import { BindingTable } from '../../src/domain/shared/binding-table.js';
 import { ControlRegion } from '../../src/domain/shared/control-region.js';
 import { DeadWorkerShares } from '../../src/domain/shared/dead-worker-shares.js';
@@ -64,7 +64,7 @@ function churn({ buffer, worker, signals }: Task): number[] {
   const region = new ControlRegion(buffer);
   const places = new Reservations(region, worker);
   const bindings = new BindingTable(region);
-  const key = new BindingKey(region.seeds());
+  const key = new ClientKey(region.seeds());
   const held = new Array<number>(SLOTS).fill(0);
   let random = worker + 1;
   while (!isTold(signals, 2)) {

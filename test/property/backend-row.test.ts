@@ -3,6 +3,7 @@ import { isIP } from 'node:net';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
 import type { Backend } from '../../src/domain/backend.js';
+import { overrideValues } from '../../src/domain/backend-overrides.js';
 import { BACKEND_COLUMNS, MAX_COUNT, readBackendRow } from '../../src/domain/backend-row.js';
 import type { BackendColumn, BackendRow } from '../../src/domain/backend-row.js';
 import { MAX_WARNINGS, readBackendTable } from '../../src/domain/backend-table.js';
@@ -47,6 +48,11 @@ const sound: Record<BackendColumn, fc.Arbitrary<unknown>> = {
   hard_limit: fc.nat(),
   deleted: fc.constant(0),
   draining: fc.constantFrom(0, 1),
+  health_port: fc.integer({ min: 1, max: 65_535 }),
+  health_interval_secs: fc.double({ min: 0.1, max: 86_400, noNaN: true }),
+  health_type: fc.constantFrom('tcp', 'http', 'HTTP'),
+  health_path: fc.constantFrom('/', '/up?deep=1'),
+  drain_timeout_secs: fc.constantFrom(0, 1.5, 60),
 };
 const row: fc.Arbitrary<BackendRow> = fc.record(
   Object.fromEntries(BACKEND_COLUMNS.map((column) => [column, fc.oneof(sound[column], sound[column], sqliteValue)])),
@@ -110,6 +116,7 @@ describe('a row of any values', () => {
             hard_limit: backend.hardLimit,
             deleted: 0,
             draining: Number(backend.isDraining),
+            ...Object.fromEntries(overrideValues(backend.overrides ?? {})),
           },
           1,
         );

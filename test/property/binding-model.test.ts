@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
-import { BindingKey } from '../../src/domain/shared/binding-key.js';
+import { ClientKey } from '../../src/domain/shared/client-key.js';
 import { BindingTable } from '../../src/domain/shared/binding-table.js';
 import type { ControlRegion } from '../../src/domain/shared/control-region.js';
 import { BINDING_WAYS } from '../../src/domain/shared/layout.js';
@@ -26,8 +26,8 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   { weight: 1, arbitrary: fc.record({ kind: fc.constant('sweep' as const) }) },
 );
 
-function keyOf(region: ControlRegion, client: number): BindingKey {
-  const key = new BindingKey(region.seeds());
+function keyOf(region: ControlRegion, client: number): ClientKey {
+  const key = new ClientKey(region.seeds());
   key.assign(client % 3, 0, 0, 0xffff, client);
   return key;
 }

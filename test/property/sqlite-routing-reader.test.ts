@@ -25,7 +25,28 @@ const storedValue = fc.oneof(
 const storedRow = fc.array(storedValue, { minLength: BACKEND_COLUMNS.length, maxLength: BACKEND_COLUMNS.length });
 const soundRow = fc
   .nat({ max: 3 })
-  .map((n) => [`id-${n}`, 'shop', 'sa', 'BR', `10.0.0.${n}`, 80n, 1n, 1n, 1n, 1n, 0n, 0n] as unknown[]);
+  .map(
+    (n) =>
+      [
+        `id-${n}`,
+        'shop',
+        'sa',
+        'BR',
+        `10.0.0.${n}`,
+        80n,
+        1n,
+        1n,
+        1n,
+        1n,
+        0n,
+        0n,
+        81n,
+        1.5,
+        'http',
+        '/',
+        9,
+      ] as unknown[],
+  );
 
 function assertSound(snapshot: RoutingSnapshot | null): void {
   for (const { id, address, port, weight, softLimit, hardLimit } of snapshot?.backends ?? []) {

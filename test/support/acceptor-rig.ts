@@ -22,7 +22,7 @@ export interface AcceptorRig {
 }
 
 export function controlRegion(owner: Owner, workers: number): { region: ControlRegion; buffer: SharedArrayBuffer } {
-  const capacity = { workers, backends: 2, bindingSets: 16 };
+  const capacity = { workers, backends: 2, bindingSets: 16, rateSets: 16, clientSets: 16 };
   const { fd, buffer } = native.createRegion('edge-rig', regionBytes(capacity));
   owner.after(() => native.closeFd(fd));
   return { buffer, region: initialiseRegion(buffer, capacity, [1, 2, 3, 4]) };
@@ -36,7 +36,8 @@ export function startAcceptor(owner: Owner, { workers = 2, maxConnections = 1000
     maxConnectionsPerWorker: maxConnections,
     coalesceMicros: 150,
   });
-  const listener = native.listen({ address: '127.0.0.1', port: 0, backlog: 1024, isReusePort: false });
+  const listener = native.bind({ address: '127.0.0.1', port: 0, isReusePort: false });
+  native.listen(listener.fd, 1024);
   owner.after(() => {
     acceptor.close();
     native.closeFd(listener.fd);

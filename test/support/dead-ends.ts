@@ -29,7 +29,8 @@ export function unreachable(port = 9): Destination {
  */
 export async function blackhole(owner: Owner): Promise<Destination> {
   const native = loadNativeAddon();
-  const { fd, port } = native.listen({ address: '127.0.0.1', port: 0, backlog: 1, isReusePort: false });
+  const { fd, port } = native.bind({ address: '127.0.0.1', port: 0, isReusePort: false });
+  native.listen(fd, 1);
   const fillers: Socket[] = [];
   let hasRoom = true;
   while (hasRoom) {

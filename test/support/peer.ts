@@ -3,8 +3,17 @@
  * read is a stalled reader. Half-open: the end of the other side ends nothing here.
  */
 import { connect, type Socket, type TcpNetConnectOpts } from 'node:net';
-import type { Owner } from './scratch-directory.js';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { within } from './eventually.js';
+import type { DuplexOptions } from 'node:stream';
+import type { Owner } from './scratch-directory.js';
+
+/**
+ * Options of a socket that stops reading after each chunk. With others, libuv reports a reset that comes together with
+ * bytes as an end (it takes EPOLLHUP for one after a short read, unless reading has stopped by then): "reset" and "cut short
+ * silently" look the same to whoever has ended itself.
+ */
+export const PULL_EACH_CHUNK = { highWaterMark: 1, readableHighWaterMark: 1 } as const;
 
 /** How the other side ended: FIN, or the code of the error. */
 export type Ending = 'end' | 'ECONNRESET' | 'EPIPE' | 'ETIMEDOUT' | 'ECONNREFUSED' | (string & {});
@@ -129,6 +138,8 @@ export class Peer {
     if (!this.#isPulling) socket.on('readable', this.#wake);
     this.#isPulling = true;
     await change;
+    // Not from within libuv's read callback: see PULL_EACH_CHUNK.
+    await nextTurn();
     return true;
   }
 }
@@ -137,7 +148,7 @@ export class Peer {
 export async function connectPeer(
   owner: Owner,
   to: { readonly port: number; readonly address: string },
-  options: Partial<TcpNetConnectOpts> = {},
+  options: Partial<TcpNetConnectOpts & DuplexOptions> = {},
 ): Promise<Peer> {
   const socket = connect({ host: to.address, port: to.port, allowHalfOpen: true, noDelay: true, ...options });
   const peer = new Peer(socket);

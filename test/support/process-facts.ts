@@ -1,5 +1,5 @@
 /** What /proc tells about a process. Numbers are 0 and lists empty for one that is gone. */
-import { readdirSync, readFileSync } from 'node:fs';
+import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 
 /** Direct children, as the kernel lists them. */
 export function childPids(pid: number): number[] {
@@ -12,11 +12,21 @@ export function isRunning(pid: number): boolean {
 }
 
 export function openDescriptors(pid: number): number {
-  try {
-    return readdirSync(`/proc/${pid}/fd`).length;
-  } catch {
-    return 0;
+  return namesOf(`/proc/${pid}/fd`).length;
+}
+
+/** How many descriptors of each kind: `socket`, `pipe`, `anon_inode:[eventfd]`, a path. */
+export function descriptorKinds(pid: number): Record<string, number> {
+  const kinds: Record<string, number> = {};
+  for (const fd of namesOf(`/proc/${pid}/fd`)) {
+    try {
+      const kind = readlinkSync(`/proc/${pid}/fd/${fd}`).replace(/:\[\d+\]$/, '');
+      kinds[kind] = (kinds[kind] ?? 0) + 1;
+    } catch {
+      // Closed meanwhile.
+    }
   }
+  return kinds;
 }
 
 /** Resident set, in bytes. */
@@ -27,6 +37,14 @@ export function residentBytes(pid: number): number {
 /** Arguments joined by spaces, or the title that the process gave itself. */
 export function commandLine(pid: number): string {
   return readProc(pid, 'cmdline').replaceAll('\0', ' ').trim();
+}
+
+function namesOf(directory: string): string[] {
+  try {
+    return readdirSync(directory);
+  } catch {
+    return [];
+  }
 }
 
 function readProc(pid: number, file: string): string {

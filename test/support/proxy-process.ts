@@ -11,6 +11,7 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import { chownSync, existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import type { BoundListener } from '../../src/application/listener-config.js';
 import { within } from './eventually.js';
 import { DIE_WITH_PARENT, forget, killAtExit, killQuietly, killTree } from './live-processes.js';
 import { LogLines, type LogLine } from './log-lines.js';
@@ -85,7 +86,7 @@ export class ProxyProcess {
   stderr = '';
   readonly #child: ChildProcess;
   readonly #workers: number;
-  #listen: readonly { readonly address: string; readonly port: number }[] = [];
+  #listen: readonly BoundListener[] = [];
   #counters: SharedCounters | null = null;
   #hasExited = false;
 
@@ -120,7 +121,7 @@ export class ProxyProcess {
   /** Waits until the proxy says that it is ready and each worker takes clients. */
   async ready(): Promise<void> {
     const line = await this.waitForLog((each) => each['msg'] === 'edgeproxy is ready', READY_MS);
-    this.#listen = line['listen'] as { address: string; port: number }[];
+    this.#listen = line['listen'] as BoundListener[];
     for (let index = 0; index < this.#workers; index++) {
       await this.waitForLog((each) => each['msg'] === 'worker takes clients' && each['worker'] === index, READY_MS);
     }
@@ -135,9 +136,19 @@ export class ProxyProcess {
     return this.#listen[0]?.address ?? '';
   }
 
-  /** All listeners with their real ports. */
-  get listen(): readonly { readonly address: string; readonly port: number }[] {
+  /** All listeners with their real ports, as they were at the start. */
+  get listen(): readonly BoundListener[] {
     return this.#listen;
+  }
+
+  /** The listener of that name, of the start or opened since. */
+  listener(name: string): BoundListener {
+    const opened = this.log.lines
+      .filter(({ msg }) => msg === 'listener opened')
+      .map(({ listen }) => listen as BoundListener);
+    const found = [...this.#listen, ...opened].findLast((listener) => listener.name === name);
+    if (found === undefined) throw new Error(`there is no listener ${name}`);
+    return found;
   }
 
   /** The shared memory; call it first while the proxy runs, it stays readable afterwards. */
@@ -153,6 +164,12 @@ export class ProxyProcess {
       if (line['msg'] === 'worker takes clients') pids[Number(line['worker'])] = Number(line['workerPid']);
     }
     return pids;
+  }
+
+  /** The primary that was started here, then every newer version that was started in its place. */
+  get primaryPids(): number[] {
+    const started = this.log.lines.filter(({ msg }) => msg === 'SIGUSR2: starting the new version');
+    return [this.pid, ...started.map(({ newPid }) => Number(newPid))];
   }
 
   /** Every process of the proxy. */
@@ -178,6 +195,7 @@ export class ProxyProcess {
   /** SIGKILL for all its processes; idempotent. */
   async kill(): Promise<void> {
     if (!this.#hasExited) killTree(this.pid);
+    for (const pid of this.primaryPids.slice(1)) if (isPrimary(pid)) killTree(pid);
     // Orphans, which should not be; their output would keep `exit` waiting.
     const orphans = this.workerPids.filter((pid) => commandLine(pid).startsWith('edgeproxy worker'));
     for (const pid of orphans) killQuietly(pid);
@@ -197,6 +215,12 @@ export class ProxyProcess {
       });
     });
   }
+}
+
+/** By the name that it gives itself, or before that by its command. */
+function isPrimary(pid: number): boolean {
+  const command = commandLine(pid);
+  return command === 'edgeproxy' || command.includes('main.js start');
 }
 
 function environment(databasePath: string, workers: number, options: ProxyOptions): NodeJS.ProcessEnv {

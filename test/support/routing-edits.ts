@@ -1,4 +1,8 @@
-import { BackendEditor, type BackendValues } from '../../src/adapters/outbound/sqlite/backend-editor.js';
+import {
+  BackendEditor,
+  type BackendValues,
+  type NewBackendValues,
+} from '../../src/adapters/outbound/sqlite/backend-editor.js';
 import type { LogLine } from './log-lines.js';
 import type { ProxyProcess } from './proxy-process.js';
 
@@ -10,6 +14,16 @@ export function changeBackends(databasePath: string, changes: Readonly<Record<st
       const { kind } = editor.change(id, values);
       if (kind !== 'changed') throw new Error(`backend ${id} is ${kind}`);
     }
+  } finally {
+    editor.close();
+  }
+}
+
+export function addBackend(databasePath: string, values: NewBackendValues): void {
+  const editor = BackendEditor.open(databasePath, { mayCreate: false });
+  try {
+    const outcome = editor.add(values);
+    if (outcome === 'exists') throw new Error(`backend ${values.id} exists`);
   } finally {
     editor.close();
   }

@@ -1,24 +1,34 @@
 import type { Backend } from '../../src/domain/backend.js';
 import { RouteBatch } from '../../src/application/route-batch.js';
+import type { AdmissionSettings } from '../../src/domain/admission/admission.js';
 import { regionTable } from '../../src/domain/regions.js';
 import { BindingTable } from '../../src/domain/shared/binding-table.js';
 import type { ControlRegion } from '../../src/domain/shared/control-region.js';
 import { initialiseRegion, regionBytes } from '../../src/domain/shared/control-region.js';
 import {
-  BACKEND,
   BATCH_CAPACITY,
-  type RegionCapacity,
+  NAME_BYTES,
   REQUEST,
   REQUEST_WORDS,
   RESPONSE,
+  RESPONSE_FLAG,
   RESPONSE_WORDS,
-  WORKER,
-  WORKER_ROW,
-} from '../../src/domain/shared/layout.js';
+} from '../../src/domain/shared/batch-layout.js';
+import { BACKEND, WORKER, WORKER_ROW } from '../../src/domain/shared/layout.js';
+import type { RegionCapacity } from '../../src/domain/shared/region-offsets.js';
 import { type PublishResult, RoutesWriter } from '../../src/domain/shared/routes-writer.js';
 import { SAMPLE_BACKEND } from './sample-backend.js';
 
-export const SMALL_CAPACITY: RegionCapacity = { workers: 4, backends: 64, bindingSets: 64 };
+export const SMALL_CAPACITY: RegionCapacity = {
+  workers: 4,
+  backends: 64,
+  bindingSets: 64,
+  rateSets: 16,
+  clientSets: 16,
+};
+
+/** Everybody is let in. */
+export const NO_LIMITS: AdmissionSettings = { maxConnectionsPerIp: 0, rateLimit: null };
 
 /** A control region in the memory of this process: threads share it as processes share a memfd. */
 export function newRegion(capacity: Partial<RegionCapacity> = {}): {
@@ -59,6 +69,8 @@ export type Client = number | readonly [number, number, number, number];
 export interface RequestOptions {
   readonly listener?: number;
   readonly tried?: readonly number[];
+  /** Bits of REQUEST_FLAG. */
+  readonly flags?: number;
 }
 
 /** A primary's writer and one worker's route(), over one region, with a clock that stands still. */
@@ -68,15 +80,26 @@ export class RoutingRig {
   readonly writer: RoutesWriter;
   readonly requests = new Int32Array(BATCH_CAPACITY * REQUEST_WORDS);
   readonly responses = new Int32Array(BATCH_CAPACITY * RESPONSE_WORDS);
-  readonly clock = Int32Array.of(1000);
+  readonly names = new Uint8Array(BATCH_CAPACITY * NAME_BYTES);
+  readonly clock = Int32Array.of(1000, 0);
   readonly batch: RouteBatch;
 
   constructor(region: ControlRegion = newRegion().region, worker = 0, bindingTtlSecs = 600) {
     this.region = region;
     this.bindings = new BindingTable(region);
     this.writer = new RoutesWriter(region, this.bindings);
-    const { requests, responses, clock } = this;
-    this.batch = new RouteBatch({ region, worker, requests, responses, clock, bindingTtlSecs, seeds: [1, 2, 3, 4] });
+    const { requests, responses, names, clock } = this;
+    const settings = { bindingTtlSecs, admission: NO_LIMITS };
+    this.batch = new RouteBatch({
+      region,
+      worker,
+      requests,
+      responses,
+      names,
+      clock,
+      ...settings,
+      seeds: [1, 2, 3, 4],
+    });
   }
 
   publish(backends: readonly Backend[], popRegion = 'sa'): PublishResult {
@@ -90,13 +113,19 @@ export class RoutingRig {
     return this.answer(0);
   }
 
-  put(index: number, client: Client, { listener = 0, tried = [] }: RequestOptions = {}): void {
+  put(index: number, client: Client, { listener = 0, tried = [], flags = 0 }: RequestOptions = {}): void {
     const at = index * REQUEST_WORDS;
     const words = typeof client === 'number' ? [0, 0, 0xffff, 0x0a000000 | client] : client;
     this.requests[at + REQUEST.LISTENER] = listener;
     this.requests.set(words, at + REQUEST.ADDRESS);
     this.requests[at + REQUEST.TRIES] = tried.length;
+    this.requests[at + REQUEST.FLAGS] = flags;
     this.requests.set(tried, at + REQUEST.TRIED_SLOTS);
+  }
+
+  /** Whether the answer sends its client there as a trial of a half-open breaker. */
+  isTrial(index = 0): boolean {
+    return ((this.responses[index * RESPONSE_WORDS + RESPONSE.FLAGS] ?? 0) & RESPONSE_FLAG.TRIAL) !== 0;
   }
 
   answer(index: number): Answer {

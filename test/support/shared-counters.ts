@@ -4,8 +4,12 @@
  */
 import { closeSync, openSync, readdirSync, readlinkSync } from 'node:fs';
 import { loadNativeAddon } from '../../src/adapters/outbound/native/native-addon.js';
+import { parseIpAddress } from '../../src/domain/ip-address.js';
+import { ANY_LISTENER, ClientKey } from '../../src/domain/shared/client-key.js';
+import { ClientTable } from '../../src/domain/shared/client-table.js';
 import { ControlRegion } from '../../src/domain/shared/control-region.js';
 import {
+  ACCEPTOR,
   BACKEND,
   BACKEND_ERRORS,
   END_REASONS,
@@ -24,9 +28,19 @@ import {
 } from '../../src/domain/shared/layout.js';
 
 /** 64-bit totals of a worker, by their names in WORKER. */
-export type WorkerTotal = 'ACCEPTED' | 'BYTES_TO_CLIENTS' | 'BYTES_FROM_CLIENTS' | 'SPLICE_FALLBACKS';
+export type WorkerTotal =
+  | 'ACCEPTED'
+  | 'BYTES_TO_CLIENTS'
+  | 'BYTES_FROM_CLIENTS'
+  | 'SPLICE_FALLBACKS'
+  | 'WARM_TAKEN'
+  | 'WARM_MISSED'
+  | 'DATAGRAMS_TO_CLIENTS'
+  | 'DATAGRAMS_FROM_CLIENTS'
+  | 'DATAGRAMS_DROPPED';
 /** Words of a worker that rise and fall. */
-export type WorkerGauge = 'ACTIVE' | 'SPLICE_PIPES' | 'PENDING_BYTES' | 'RELAYS_OPEN';
+export type WorkerGauge =
+  'ACTIVE' | 'SPLICE_PIPES' | 'PENDING_BYTES' | 'RELAYS_OPEN' | 'WARM_CONNECTIONS' | 'UDP_SESSIONS';
 export type BackendTotal = 'CONNECTIONS' | 'BYTES_TO_CLIENTS' | 'BYTES_FROM_CLIENTS';
 
 export class SharedCounters {
@@ -52,19 +66,40 @@ export class SharedCounters {
     return this.#sum((worker) => this.gauge(worker, name));
   }
 
-  /** Sum over all workers. */
+  /** Sum over all workers; ACCEPTED with those whom the acceptor has refused itself. */
   total(name: WorkerTotal): number {
-    return this.#sum((worker) => this.#wide(this.region.workerAt(worker) + WORKER[name]));
+    const atWorkers = this.#sum((worker) => this.#wide(this.region.workerAt(worker) + WORKER[name]));
+    return name === 'ACCEPTED' ? atWorkers + this.refusedByAcceptor : atWorkers;
+  }
+
+  /** Of rejected('rate_limited'): those that no worker has seen. */
+  get refusedByAcceptor(): number {
+    return this.#wide(this.region.offsets.acceptor + ACCEPTOR.RATE_LIMITED);
   }
 
   rejected(reason: RejectReason): number {
     const word = WORKER.REJECTED + 2 * REJECT_REASONS.indexOf(reason);
-    return this.#sum((worker) => this.#wide(this.region.workerAt(worker) + word));
+    const atWorkers = this.#sum((worker) => this.#wide(this.region.workerAt(worker) + word));
+    return reason === 'rate_limited' ? atWorkers + this.refusedByAcceptor : atWorkers;
   }
 
   ended(reason: EndReason): number {
     const word = WORKER.ENDED + 2 * END_REASONS.indexOf(reason);
     return this.#sum((worker) => this.#wide(this.region.workerAt(worker) + word));
+  }
+
+  /** Connections of a listener, over all workers. */
+  atListener(listener: number): number {
+    const word = WORKER.LISTENER_ACTIVE + listener;
+    return this.#sum((worker) => Atomics.load(this.region.words, this.region.workerAt(worker) + word));
+  }
+
+  /** Connections that are counted for a client address (MAX_CONNECTIONS_PER_IP). */
+  clientConnections(address: string): number {
+    const [w0 = 0, w1 = 0, w2 = 0, w3 = 0] = parseIpAddress(address) ?? [];
+    const key = new ClientKey(this.region.seeds());
+    key.assign(ANY_LISTENER, w0, w1, w2, w3);
+    return new ClientTable(this.region).count(key);
   }
 
   /** Slot of the backend with that port in the table in force; throws where there is none. */

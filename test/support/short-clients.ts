@@ -1,11 +1,15 @@
 import { connect } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
-import type { ProxyProcess } from './proxy-process.js';
 import type { Owner } from './scratch-directory.js';
 
 const LANES = 8;
 /** Between two of a lane: a steady trickle, which leaves the machine time for what is tested. */
 const PAUSE_MS = 3;
+
+interface Target {
+  readonly address: string;
+  readonly port: number;
+}
 
 /** Short connections, one after the other on each of several lanes, until stopped. */
 export class ShortClients {
@@ -13,11 +17,11 @@ export class ShortClients {
   /** Ports of those that failed once connected, and the codes of those that could not connect at all. */
   readonly brokenPorts: number[] = [];
   readonly refusals: string[] = [];
-  readonly #proxy: ProxyProcess;
+  readonly #proxy: Target;
   readonly #lanes: Promise<void>[];
   #isRunning = true;
 
-  constructor(owner: Owner, proxy: ProxyProcess) {
+  constructor(owner: Owner, proxy: Target) {
     this.#proxy = proxy;
     owner.after(() => this.stop());
     this.#lanes = Array.from({ length: LANES }, () => this.#runLane());

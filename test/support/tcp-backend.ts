@@ -1,4 +1,4 @@
-/** Backends inside the test process: real listening sockets, each connection a Peer. */
+/** Backends inside the test process: real listening sockets, of TCP or at a path, each connection a Peer. */
 import { createServer, type AddressInfo, type Server } from 'node:net';
 import { DEADLINE_MS, within } from './eventually.js';
 import { Peer } from './peer.js';
@@ -8,6 +8,7 @@ import type { Owner } from './scratch-directory.js';
 export type Behaviour = (peer: Peer) => void | Promise<void>;
 
 export class TcpBackend {
+  /** 0 of a Unix socket, whose address is `unix:/path`. */
   readonly port: number;
   readonly address: string;
   /** Every connection so far, in order of arrival. */
@@ -17,9 +18,9 @@ export class TcpBackend {
   #taken = 0;
 
   constructor(server: Server, behaviour: Behaviour) {
-    const { port, address } = server.address() as AddressInfo;
-    this.port = port;
-    this.address = address;
+    const bound = server.address() as AddressInfo | string;
+    this.port = typeof bound === 'string' ? 0 : bound.port;
+    this.address = typeof bound === 'string' ? `unix:${bound}` : bound.address;
     this.#server = server;
     server.on('connection', (socket) => {
       const peer = new Peer(socket);
@@ -61,6 +62,8 @@ export class TcpBackend {
 export interface BackendOptions {
   readonly host?: string;
   readonly port?: number;
+  /** Of a Unix socket instead. */
+  readonly path?: string;
   readonly backlog?: number;
 }
 
@@ -68,12 +71,12 @@ export interface BackendOptions {
 export async function startBackend(
   owner: Owner,
   behaviour: Behaviour = () => undefined,
-  { host = '127.0.0.1', port = 0, backlog = 4096 }: BackendOptions = {},
+  { host = '127.0.0.1', port = 0, path, backlog = 4096 }: BackendOptions = {},
 ): Promise<TcpBackend> {
   const server = createServer({ allowHalfOpen: true, pauseOnConnect: false, noDelay: true });
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
-    server.listen({ host, port, backlog }, resolve);
+    server.listen(path === undefined ? { host, port, backlog } : { path, backlog }, resolve);
   });
   const backend = new TcpBackend(server, behaviour);
   owner.after(() => backend.close());

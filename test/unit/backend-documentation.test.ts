@@ -4,6 +4,7 @@ import { describe, it } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { CREATE_BACKENDS } from '../../src/adapters/outbound/sqlite/routing-schema.js';
 import { backendCommand } from '../../src/cli/backend-command.js';
+import { isOverride } from '../../src/domain/backend-overrides.js';
 import { BACKEND_COLUMNS, BACKEND_DEFAULTS } from '../../src/domain/backend-row.js';
 import { MAX_ROWS, MAX_WARNINGS } from '../../src/domain/backend-table.js';
 
@@ -34,6 +35,7 @@ describe('docs/routing-database.md', () => {
   it('lists the columns with their defaults', () => {
     const defaults = BACKEND_COLUMNS.map((column): [string, string] => {
       if (column === 'id' || column === 'wg_ip' || column === 'port') return [column, 'none: the row is left out'];
+      if (isOverride(column)) return [column, 'NULL: the setting'];
       return [column, String(BACKEND_DEFAULTS[column]) || 'empty'];
     });
     assert.deepEqual(

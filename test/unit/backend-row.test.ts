@@ -3,6 +3,7 @@ import { describe, it } from 'node:test';
 import { BACKEND_COLUMNS, MAX_COUNT, readBackendRow } from '../../src/domain/backend-row.js';
 import type { BackendColumn, BackendRow } from '../../src/domain/backend-row.js';
 import { MAX_WARNINGS, readBackendTable } from '../../src/domain/backend-table.js';
+import { SAMPLE_BACKEND } from '../support/sample-backend.js';
 
 const SOUND = {
   id: 'sa-1',
@@ -18,20 +19,6 @@ const SOUND = {
   deleted: 0,
   draining: 0,
 } as const satisfies BackendRow;
-
-const BACKEND = {
-  id: 'sa-1',
-  app: 'shop',
-  region: 'sa',
-  country: 'BR',
-  address: '10.0.0.1',
-  port: 8080,
-  isHealthy: true,
-  isDraining: false,
-  weight: 2,
-  softLimit: 50,
-  hardLimit: 80,
-};
 
 const ALL_COLUMNS: ReadonlySet<BackendColumn> = new Set(BACKEND_COLUMNS);
 
@@ -52,12 +39,12 @@ function onlyWarning(values: BackendRow) {
 
 describe('a sound row', () => {
   it('becomes a backend without a warning', () => {
-    assert.deepEqual(read({}), { backend: BACKEND, warnings: [] });
+    assert.deepEqual(read({}), { backend: SAMPLE_BACKEND, warnings: [] });
   });
 
   it('may lack a country and the draining column', () => {
     const { backend, warnings } = read({ country: null, draining: undefined });
-    assert.deepEqual(backend, { ...BACKEND, country: '' });
+    assert.deepEqual(backend, { ...SAMPLE_BACKEND, country: '' });
     assert.deepEqual(warnings, []);
   });
 
@@ -70,6 +57,13 @@ describe('a sound row', () => {
     const { backend } = read({ country: 'br', wg_ip: '2001:DB8:0:0::1' });
     assert.deepEqual([backend?.country, backend?.address], ['BR', '2001:db8::1']);
     assert.equal(read({ wg_ip: '::ffff:10.0.0.9' }).backend?.address, '10.0.0.9');
+  });
+
+  it('may have the path of a Unix socket, and then any port or none', () => {
+    for (const port of [8080, null, undefined, 0, 'x']) {
+      const { backend, warnings } = read({ wg_ip: 'unix:/run/app/app.sock', port });
+      assert.deepEqual([backend?.address, backend?.port, warnings], ['unix:/run/app/app.sock', 0, []]);
+    }
   });
 
   it('counts a soft limit of 0 as 1 and keeps a hard limit and a weight of 0', () => {
@@ -87,7 +81,7 @@ describe('a deleted row', () => {
 });
 
 describe('a value that is wrong', () => {
-  const cases: [BackendRow, BackendColumn, Partial<typeof BACKEND>, RegExp][] = [
+  const cases: [BackendRow, BackendColumn, Partial<typeof SAMPLE_BACKEND>, RegExp][] = [
     [{ app: null }, 'app', { app: '' }, /^is NULL; taken as empty$/],
     [{ app: 7 }, 'app', { app: '' }, /^is the number 7, expected text/],
     [{ app: Buffer.from('x') }, 'app', { app: '' }, /^is binary data/],
@@ -113,7 +107,7 @@ describe('a value that is wrong', () => {
     const [given] = Object.values(values);
     it(`costs the row its default: ${column} = ${String(given).slice(0, 20)}`, () => {
       const { backend, warning } = onlyWarning(values);
-      assert.deepEqual(backend, { ...BACKEND, ...changed });
+      assert.deepEqual(backend, { ...SAMPLE_BACKEND, ...changed });
       assert.deepEqual({ ...warning, reason: '' }, { row: 'sa-1', column, reason: '', isSkipped: false });
       assert.match(warning?.reason ?? '', reason);
     });
@@ -130,6 +124,11 @@ describe('a row that cannot be routed', () => {
     [{ id: 'x'.repeat(256) }, 'id', /longer than 255/],
     [{ wg_ip: null }, 'wg_ip', /^is NULL/],
     [{ wg_ip: '' }, 'wg_ip', /^"" is not an IPv4 or IPv6 address/],
+    [{ wg_ip: 'unix:app.sock' }, 'wg_ip', /^"unix:app.sock" is not unix: and an absolute path/],
+    [{ wg_ip: 'unix:' }, 'wg_ip', /is not unix: and an absolute path/],
+    [{ wg_ip: 'unix:/run/' }, 'wg_ip', /is the path of a directory/],
+    [{ wg_ip: 'unix:/run/a\nb' }, 'wg_ip', /holds unprintable characters/],
+    [{ wg_ip: `unix:/${'é'.repeat(54)}` }, 'wg_ip', /has a path of 109 bytes, and a Unix socket at most 107/],
     [{ wg_ip: 'backend.example' }, 'wg_ip', /"backend.example" is not/],
     [{ wg_ip: '10.0.0.1/32' }, 'wg_ip', /is not an IPv4 or IPv6/],
     [{ wg_ip: '0.0.0.0' }, 'wg_ip', /unspecified/],
@@ -179,7 +178,7 @@ describe('a table', () => {
 
   it('takes the second of two rows with the same id where the first cannot be routed', () => {
     const { backends } = readBackendTable([{ ...SOUND, port: 0 }, SOUND], ALL_COLUMNS, 10);
-    assert.deepEqual(backends, [BACKEND]);
+    assert.deepEqual(backends, [SAMPLE_BACKEND]);
   });
 
   it('warns once of a column that it lacks, not once per row', () => {
@@ -205,7 +204,7 @@ describe('a table', () => {
   it('says nothing of a missing draining column', () => {
     const columns = new Set(BACKEND_COLUMNS.filter((column) => column !== 'draining'));
     const rest = without('draining');
-    assert.deepEqual(readBackendTable([rest], columns, 10), { backends: [BACKEND], warnings: [] });
+    assert.deepEqual(readBackendTable([rest], columns, 10), { backends: [SAMPLE_BACKEND], warnings: [] });
   });
 
   it('routes nothing where it lacks the column of the address, and says so once', () => {
@@ -236,7 +235,7 @@ describe('a table', () => {
 
   it('does not count deleted and unroutable rows as backends', () => {
     const rows = [{ ...SOUND, deleted: 1 }, { ...SOUND, id: 'x', port: 0 }, SOUND];
-    assert.deepEqual(readBackendTable(rows, ALL_COLUMNS, 1).backends, [BACKEND]);
+    assert.deepEqual(readBackendTable(rows, ALL_COLUMNS, 1).backends, [SAMPLE_BACKEND]);
   });
 
   it('bounds its warnings, counts the rest, and still says where it stopped', () => {
@@ -246,4 +245,47 @@ describe('a table', () => {
     assert.match(warnings.at(-2)?.reason ?? '', /^20 more warnings/);
     assert.match(warnings.at(-1)?.reason ?? '', /more than 1 backends/);
   });
+});
+
+describe('what a row overrides', () => {
+  const ALL = {
+    health_port: 9090,
+    health_interval_secs: 0.5,
+    health_type: 'HTTP',
+    health_path: '/up?deep=1',
+    drain_timeout_secs: 0,
+  };
+  const OVERRIDES = {
+    healthPort: 9090,
+    healthIntervalSecs: 0.5,
+    healthType: 'http',
+    healthPath: '/up?deep=1',
+    drainTimeoutSecs: 0,
+  };
+
+  it('is read, also where it comes as a bigint', () => {
+    assert.deepEqual(read(ALL), { backend: { ...SAMPLE_BACKEND, overrides: OVERRIDES }, warnings: [] });
+    assert.deepEqual(read({ health_port: 9090n }).backend?.overrides, { healthPort: 9090 });
+  });
+
+  it('is nothing where the columns are NULL or missing', () => {
+    const nothing = Object.fromEntries(Object.keys(ALL).map((column) => [column, null]));
+    assert.deepEqual(read(nothing), { backend: SAMPLE_BACKEND, warnings: [] });
+  });
+
+  const wrong: BackendRow[] = [
+    ...[0, 65_536, 80.5, '80', NaN].map((value) => ({ health_port: value })),
+    ...[0, 0.09, -1, 86_401, Infinity, '5'].map((value) => ({ health_interval_secs: value })),
+    ...['', 'udp', 1].map((value) => ({ health_type: value })),
+    ...['', 'up', '/a b', '/\n', `/${'a'.repeat(1024)}`, 1, Buffer.from('/')].map((value) => ({ health_path: value })),
+    ...[-1, 2_592_001, 'never'].map((value) => ({ drain_timeout_secs: value })),
+  ];
+  for (const values of wrong) {
+    it(`is nothing, with a warning, for ${JSON.stringify(values).slice(0, 60)}`, () => {
+      const { backend, warning } = onlyWarning(values);
+      assert.deepEqual(backend, SAMPLE_BACKEND);
+      assert.equal(warning?.column, Object.keys(values)[0]);
+      assert.match(warning?.reason ?? '', /expected .*; taken as NULL$/);
+    });
+  }
 });

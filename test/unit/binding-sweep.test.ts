@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { it } from 'node:test';
 import { BindingSweep } from '../../src/cluster/binding-sweep.js';
-import { BindingKey } from '../../src/domain/shared/binding-key.js';
+import { ClientKey } from '../../src/domain/shared/client-key.js';
 import { BindingTable } from '../../src/domain/shared/binding-table.js';
 import { BINDING, BINDING_WAYS, BINDING_WORDS } from '../../src/domain/shared/layout.js';
 import { eventually } from '../support/eventually.js';
@@ -10,7 +10,7 @@ import { newRegion } from '../support/routing-rig.js';
 it('a sweep clears the whole table, slice by slice, and keeps what is alive', { timeout: 20_000 }, async (t) => {
   const { region } = newRegion({ bindingSets: 8192 });
   const table = new BindingTable(region);
-  const key = new BindingKey(region.seeds());
+  const key = new ClientKey(region.seeds());
   for (let client = 0; client < 20_000; client++) {
     key.assign(0, 0, 0, 0xffff, client);
     table.insert(key, 1, 100, client % 2 === 0 ? 10 : 1000);

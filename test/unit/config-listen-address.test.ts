@@ -43,6 +43,13 @@ describe('listen addresses', () => {
     assert.deepEqual(accepted('0.0.0.0:80,[::1]:80').length, 2);
   });
 
+  it('names every wrong address', () => {
+    assert.equal(
+      reasonFor('127.0.0.1:1,nowhere,1.2.3.4:65536,[::1]:2,localhost:1'),
+      '"nowhere" is not host:port; port 65536 is above 65535; 127.0.0.1:1 appears twice',
+    );
+  });
+
   it('lets the kernel choose as many ports as are asked for', () => {
     assert.equal(accepted('127.0.0.1:0,127.0.0.1:0').length, 2);
   });
@@ -66,13 +73,17 @@ describe('listen addresses', () => {
       '1.2.3.4:+1',
       '1.2.3.4:1 ',
       ' 1.2.3.4:1',
-      '',
       '1.2.3.4:1,',
+      ',',
     ]) {
       assert.match(reasonFor(text), /is not host:port|not an IP address/, text);
     }
     assert.equal(reasonFor('1.2.3.4:65536'), 'port 65536 is above 65535');
     assert.match(reasonFor('1.2.3.4:100000'), /is not host:port/);
+  });
+
+  it('takes nothing, and the word for it', () => {
+    assert.deepEqual([accepted(''), accepted('none'), accepted('NONE')], [[], [], []]);
   });
 
   it('bounds how many there are', () => {

@@ -7,11 +7,14 @@ import { fileURLToPath } from 'node:url';
 import type { Command } from 'commander';
 import { SETTINGS, SETTING_KEYS } from '../../src/adapters/inbound/config/settings.js';
 import { knownVariables } from '../../src/adapters/inbound/config/load-config.js';
-import type { Setting } from '../../src/adapters/inbound/config/settings.js';
+import type { Setting } from '../../src/adapters/inbound/config/setting.js';
 import { UNAVAILABLE_FEATURES } from '../../src/adapters/inbound/config/unavailable-features.js';
+import { METRICS } from '../../src/application/metrics/metric-catalogue.js';
 import { backendCommand } from '../../src/cli/backend-command.js';
 import { startCommand, validateCommand } from '../../src/cli/start-command.js';
 import { WORKER_SETTINGS_VARIABLE } from '../../src/cluster/messages.js';
+import { INHERITANCE_VARIABLE } from '../../src/cluster/upgrade/inheritance.js';
+import { SCHEMA_TABLES } from '../support/schema-rows.js';
 
 const ROOT = fileURLToPath(new URL('../../', import.meta.url));
 const ERROR_CODE = /\bEP_[A-Z][A-Z_]*[A-Z]\b/g;
@@ -59,6 +62,12 @@ function flagsIn(cell = ''): string[] {
 }
 
 describe('docs/configuration.md', () => {
+  it('has the keys of listeners, routers, rules, their backends and their matchers', () => {
+    for (const [header, rows] of Object.entries(SCHEMA_TABLES)) {
+      assert.deepEqual(tableRows('docs/configuration.md', header), rows, header);
+    }
+  });
+
   it('has every setting with its flag, default, values and meaning', () => {
     const expected = SETTING_KEYS.map((key): Setting<unknown> => SETTINGS[key]).map((setting) => [
       code(setting.variable),
@@ -68,6 +77,23 @@ describe('docs/configuration.md', () => {
       setting.description,
     ]);
     assert.deepEqual(tableRows('docs/configuration.md', 'variable'), expected);
+  });
+
+  it('has the key of every setting in the configuration file, and when another value takes effect', () => {
+    const expected = SETTING_KEYS.map((key): Setting<unknown> => SETTINGS[key]).map((setting) => [
+      code(setting.toml),
+      code(setting.variable),
+      setting.appliesAt === 'start' ? 'at the next start' : 'at a reload',
+    ]);
+    assert.deepEqual(tableRows('docs/configuration.md', 'key'), expected);
+  });
+
+  it('has the keys that mean the same as others', () => {
+    const expected = SETTING_KEYS.map((key): Setting<unknown> => SETTINGS[key]).flatMap(
+      ({ toml, parser, aliases = [] }) =>
+        aliases.map((alias) => [code(alias.toml), code(toml), (alias.parser ?? parser).expected]),
+    );
+    assert.deepEqual(tableRows('docs/configuration.md', 'other key'), expected);
   });
 
   it('has every feature that cannot be switched on', () => {
@@ -91,13 +117,10 @@ describe('docs/configuration.md and its variables', () => {
     assert.deepEqual([...new Set(named)].sort(), [...knownVariables()].sort());
   });
 
-  it('are the ones that the sources read, but for the word between primary and worker', () => {
+  it('are the ones that the sources read, but for the words between processes of the proxy', () => {
     const read = sourceFiles('src').flatMap((path) => textOf(path).match(/\bEDGEPROXY_[A-Z0-9_]*[A-Z0-9]\b/g) ?? []);
-    const internal = [WORKER_SETTINGS_VARIABLE];
-    assert.deepEqual(
-      [...new Set(read)].filter((name) => !knownVariables().includes(name)),
-      internal,
-    );
+    const internal = [INHERITANCE_VARIABLE, WORKER_SETTINGS_VARIABLE];
+    assert.deepEqual([...new Set(read)].filter((name) => !knownVariables().includes(name)).sort(), internal);
   });
 });
 
@@ -117,6 +140,18 @@ describe('docs/cli.md', () => {
     ]);
     const commands = backendCommand().commands.map((command) => [command.name(), flagsOf(command).sort()]);
     assert.deepEqual(documented, commands);
+  });
+});
+
+describe('docs/metrics.md', () => {
+  it('has every series with its type, labels and meaning', () => {
+    const expected = Object.entries(METRICS).map(([name, { type, labels, help }]) => [
+      code(name),
+      type,
+      labels.join(', '),
+      help,
+    ]);
+    assert.deepEqual(tableRows('docs/metrics.md', 'series'), expected);
   });
 });
 

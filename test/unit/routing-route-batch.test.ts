@@ -2,9 +2,10 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { RouteBatch } from '../../src/application/route-batch.js';
 import { countryNumber } from '../../src/domain/regions.js';
-import { BATCH_CAPACITY, MAX_TRIES, REJECT_REASONS, REQUEST } from '../../src/domain/shared/layout.js';
+import { BATCH_CAPACITY, MAX_TRIES, REQUEST, REQUEST_FLAG } from '../../src/domain/shared/batch-layout.js';
+import { REJECT_REASONS } from '../../src/domain/shared/layout.js';
 import { Reservations } from '../../src/domain/shared/reservations.js';
-import { activeOf, backend, newRegion, RoutingRig, shareOf } from '../support/routing-rig.js';
+import { activeOf, backend, newRegion, NO_LIMITS, RoutingRig, shareOf } from '../support/routing-rig.js';
 
 const NO_BACKEND = -1 - REJECT_REASONS.indexOf('no_backend');
 const CONNECT_FAILED = -1 - REJECT_REASONS.indexOf('connect_failed');
@@ -202,6 +203,23 @@ describe('route: after a failed connect', () => {
     assert.equal(rig.ask(1).slot, next);
   });
 
+  it('keeps a client that comes anew from where it failed, unless there is nobody else', () => {
+    const rig = new RoutingRig();
+    rig.publish([backend('near'), backend('far', { region: 'us' })]);
+    const { slot: failed } = rig.ask(1);
+    const { slot: other } = rig.ask(1, { tried: [failed], flags: REQUEST_FLAG.ANEW });
+    assert.notEqual(other, failed);
+    assert.equal(rig.ask(1).slot, other, 'and is bound there');
+    rig.publish([backend('near')]);
+    assert.equal(rig.ask(1, { tried: [failed], flags: REQUEST_FLAG.ANEW }).slot, failed);
+    rig.batch.configure({ bindingTtlSecs: 600, admission: { maxConnectionsPerIp: 1, rateLimit: null } });
+    assert.equal(rig.ask(2).slot, failed);
+    assert.equal(
+      rig.ask(2, { tried: [failed], flags: REQUEST_FLAG.ANEW }).slot,
+      -1 - REJECT_REASONS.indexOf('too_many_per_ip'),
+    );
+  });
+
   it('forgets what one client tried when it answers the next', () => {
     const rig = new RoutingRig();
     rig.publish([backend('a')]);
@@ -229,9 +247,10 @@ describe('route: a table of anything', () => {
       const { region } = newRegion();
       const rig = new RoutingRig(region, 0, 0);
       rig.publish(Array.from({ length: 50 }, (_, index) => backend(`b${index}`, { softLimit: 1_000_000 })));
-      const { requests, responses, clock } = rig;
+      const { requests, responses, names, clock } = rig;
       const seeds = [seed, 0, 0, 0] as const;
-      const batch = new RouteBatch({ region, worker: 0, requests, responses, clock, bindingTtlSecs: 0, seeds });
+      const settings = { bindingTtlSecs: 0, admission: NO_LIMITS };
+      const batch = new RouteBatch({ region, worker: 0, requests, responses, names, clock, ...settings, seeds });
       batch.route(BATCH_CAPACITY);
       return Array.from({ length: BATCH_CAPACITY }, (_, index) => rig.answer(index).slot);
     });
@@ -243,9 +262,10 @@ describe('route: a table of anything', () => {
     const { region } = newRegion();
     const rig = new RoutingRig(region, 0, 0);
     rig.publish([backend('a'), backend('b')]);
-    const { requests, responses, clock } = rig;
+    const { requests, responses, names, clock } = rig;
     const seeds = [0, 0, 0, 0] as const;
-    const batch = new RouteBatch({ region, worker: 1, requests, responses, clock, bindingTtlSecs: 0, seeds });
+    const settings = { bindingTtlSecs: 0, admission: NO_LIMITS };
+    const batch = new RouteBatch({ region, worker: 1, requests, responses, names, clock, ...settings, seeds });
     batch.route(BATCH_CAPACITY);
     assert.equal(activeOf(region, 0), BATCH_CAPACITY / 2);
   });

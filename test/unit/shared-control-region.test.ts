@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { ControlRegion, initialiseRegion, regionBytes } from '../../src/domain/shared/control-region.js';
+import { ControlRegion, initialiseRegion, regionBytes, setsFor } from '../../src/domain/shared/control-region.js';
 import { HEADER, MAX_BACKENDS, MAX_WORKERS } from '../../src/domain/shared/layout.js';
 import { newRegion, SMALL_CAPACITY } from '../support/routing-rig.js';
 
@@ -51,6 +51,11 @@ describe('control region', () => {
     assert.throws(() => new ControlRegion(buffer.slice(0, buffer.byteLength - 64)), INVALID);
   });
 
+  it('has sets for as many entries as asked for, rounded up to a power of two', () => {
+    const sizes = [0, 1, 8, 9, 1000, 65536, 65537].map((entries) => setsFor(entries, 8));
+    assert.deepEqual(sizes, [1, 1, 1, 2, 128, 8192, 16384]);
+  });
+
   it('refuses a capacity out of bounds', () => {
     const buffer = new SharedArrayBuffer(1 << 20);
     const wrong = [
@@ -61,6 +66,8 @@ describe('control region', () => {
       { backends: 1.5 },
       { bindingSets: 0 },
       { bindingSets: 48 },
+      { rateSets: 48 },
+      { clientSets: 0 },
     ];
     for (const change of wrong) {
       assert.throws(() => initialiseRegion(buffer, { ...SMALL_CAPACITY, ...change }, [1, 2, 3, 4]), INVALID);

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { regionTable } from '../../src/domain/regions.js';
-import { BindingKey } from '../../src/domain/shared/binding-key.js';
+import { ClientKey } from '../../src/domain/shared/client-key.js';
 import { BindingTable } from '../../src/domain/shared/binding-table.js';
 import { type ControlRegion } from '../../src/domain/shared/control-region.js';
 import { MAX_REGIONS, ROUTES_CONTROL, WORKER_ROW } from '../../src/domain/shared/layout.js';
@@ -117,7 +117,7 @@ describe('routes writer: slots', () => {
   it('forgets the bindings of a slot before another backend gets it', () => {
     const { region, bindings, publish } = rig(2);
     publish('old', 'other');
-    const [bound, kept] = [new BindingKey(region.seeds()), new BindingKey(region.seeds())];
+    const [bound, kept] = [new ClientKey(region.seeds()), new ClientKey(region.seeds())];
     bound.assign(0, 0, 0, 0xffff, 1);
     kept.assign(0, 0, 0, 0xffff, 2);
     bindings.insert(bound, 0, 100, 600);

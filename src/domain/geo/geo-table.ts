@@ -27,10 +27,15 @@ export class GeoTable {
   readonly #nodeCount: number;
   readonly #ipv4Root: number;
   readonly #ipv6Root: number;
+  readonly #leaves: number;
 
-  /** Throws EP_GEO_REGION where the header is not that of a complete region of this build. */
-  constructor(region: SharedArrayBuffer) {
-    this.#words = new Int32Array(region, 0, Math.floor(region.byteLength / Int32Array.BYTES_PER_ELEMENT));
+  /**
+   * Begins at byte `from` of the region, a whole word. A leaf is below `leaves`, or it counts as none. Throws EP_GEO_REGION
+   * where the header is not that of a complete region of this build.
+   */
+  constructor(region: SharedArrayBuffer, from = 0, leaves = COUNTRIES) {
+    this.#words = new Int32Array(region, from, Math.floor((region.byteLength - from) / Int32Array.BYTES_PER_ELEMENT));
+    this.#leaves = leaves;
     this.#check(GEO_HEADER.MAGIC, GEO_MAGIC);
     this.#check(GEO_HEADER.VERSION, GEO_VERSION);
     this.#check(GEO_HEADER.HASH, GEO_HASH);
@@ -61,7 +66,7 @@ export class GeoTable {
       if (ref >= 0) ref = this.#walk(ref, word3);
     }
     const country = leafRef(ref);
-    return country >= 0 && country < COUNTRIES ? country : NO_COUNTRY;
+    return country >= 0 && country < this.#leaves ? country : NO_COUNTRY;
   }
 
   /** Where the 32 bits of one word lead from `ref`: a leaf, or the node that the next word starts from. */

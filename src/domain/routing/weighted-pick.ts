@@ -6,7 +6,7 @@ const UNIFORM = 2 ** -31;
 export type WeightedPick = (count: number) => number;
 
 /** A function made once over its arrays, for the reason that createRouteScan gives. */
-export function createWeightedPick(weight: Int32Array, equals: Int32Array, random: Xorshift128): WeightedPick {
+export function createWeightedPick(weight: Float64Array, equals: Int32Array, random: Xorshift128): WeightedPick {
   return (count) => {
     if (count < 2) return count === 1 ? (equals[0] ?? -1) : -1;
     let total = 0;
@@ -17,7 +17,7 @@ export function createWeightedPick(weight: Int32Array, equals: Int32Array, rando
       rest -= weight[route] ?? 0;
       if (rest < 0) return route;
     }
-    // Not reached: `rest` began below the sum of what was subtracted, and whole weights are subtracted exactly.
+    // Whole weights are subtracted exactly, so only the rounding of a part of a weight (a slow start) leads here.
     return equals[count - 1] ?? -1;
   };
 }

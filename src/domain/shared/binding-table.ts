@@ -12,17 +12,12 @@
  * Seconds are CLOCK_MONOTONIC's, compared by the sign of their 32-bit difference: right across a wrap as long as a TTL is
  * below 2^31 seconds and sweep() clears what expired in less than that.
  */
-import type { BindingKey } from './binding-key.js';
+import type { ClientKey } from './client-key.js';
 import type { ControlRegion } from './control-region.js';
 import { BINDING, BINDING_WAYS, BINDING_WORDS } from './layout.js';
 
 const SET_WORDS = BINDING_WAYS * BINDING_WORDS;
 const SLOT_MASK = 0xffff;
-
-/** The sets for at least `maxBindings` entries, a power of two as the region's capacity wants it. */
-export function bindingSetsFor(maxBindings: number): number {
-  return 2 ** Math.ceil(Math.log2(Math.max(1, maxBindings / BINDING_WAYS)));
-}
 
 export class BindingTable {
   /** Sets of the table, for sweeping in slices. */
@@ -37,7 +32,7 @@ export class BindingTable {
   }
 
   /** The slot that this client is bound to, or -1. A binding found lives on for another TTL. */
-  find(key: BindingKey, nowSecs: number, ttlSecs: number): number {
+  find(key: ClientKey, nowSecs: number, ttlSecs: number): number {
     const words = this.#words;
     const entry = this.#entryOf(key, nowSecs);
     if (entry < 0) return -1;
@@ -53,7 +48,7 @@ export class BindingTable {
   }
 
   /** Binds the client to a slot, in place of what it was bound to, else of an unused entry, else of the oldest. */
-  insert(key: BindingKey, slot: number, nowSecs: number, ttlSecs: number): void {
+  insert(key: ClientKey, slot: number, nowSecs: number, ttlSecs: number): void {
     const words = this.#words;
     const value = (key.check << 16) | (slot + 1);
     const expires = (nowSecs + ttlSecs) | 0;
@@ -99,7 +94,7 @@ export class BindingTable {
   }
 
   /** The client's live entry, or -1. */
-  #entryOf(key: BindingKey, nowSecs: number): number {
+  #entryOf(key: ClientKey, nowSecs: number): number {
     const first = this.#firstEntry(key);
     for (let entry = first; entry < first + SET_WORDS; entry += BINDING_WORDS) {
       if (this.#isOf(key, entry) && isLive(this.#words[entry + BINDING.EXPIRES] ?? 0, nowSecs)) return entry;
@@ -108,7 +103,7 @@ export class BindingTable {
   }
 
   /** Where the client's binding goes: the first entry that is its own, so that find() sees it before any duplicate. */
-  #victimFor(key: BindingKey, nowSecs: number): number {
+  #victimFor(key: ClientKey, nowSecs: number): number {
     const words = this.#words;
     const first = this.#firstEntry(key);
     let victim = first;
@@ -126,13 +121,13 @@ export class BindingTable {
     return victim;
   }
 
-  #isOf(key: BindingKey, entry: number): boolean {
+  #isOf(key: ClientKey, entry: number): boolean {
     if (this.#words[entry + BINDING.TAG] !== key.tag) return false;
     const value = this.#words[entry + BINDING.VALUE] ?? 0;
     return value >>> 16 === key.check && (value & SLOT_MASK) !== 0;
   }
 
-  #firstEntry(key: BindingKey): number {
+  #firstEntry(key: ClientKey): number {
     return this.#start + (key.set & (this.sets - 1)) * SET_WORDS;
   }
 }

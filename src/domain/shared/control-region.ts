@@ -12,23 +12,26 @@ import {
   MAGIC,
   MAX_BACKENDS,
   MAX_WORKERS,
-  regionOffsets,
-  type RegionCapacity,
-  type RegionOffsets,
   WORDS_PER_LINE,
   WORKER_LINES,
   WORKER_ROW_LINES,
 } from './layout.js';
+import { type RegionCapacity, type RegionOffsets, regionOffsets } from './region-offsets.js';
 
 /** Four words of randomness. */
 export type Seeds = readonly [number, number, number, number];
 
 /** Sets are selected with a mask, and the hash that selects them has 32 bits. */
-const MAX_BINDING_SETS = 2 ** 24;
+const MAX_SETS = 2 ** 24;
 
 /** Bytes that a region of this capacity takes. */
 export function regionBytes(capacity: RegionCapacity): number {
   return regionOffsets(capacity).totalWords * 4;
+}
+
+/** The sets of `ways` for at least so many entries, a power of two as a region's capacity wants it. */
+export function setsFor(entries: number, ways: number): number {
+  return 2 ** Math.ceil(Math.log2(Math.max(1, entries / ways)));
 }
 
 /** Makes a zeroed buffer a control region. Called once, by the primary, before any worker maps it. */
@@ -45,6 +48,8 @@ export function initialiseRegion(buffer: SharedArrayBuffer, capacity: RegionCapa
   words[HEADER.WORKERS] = capacity.workers;
   words[HEADER.BACKENDS] = capacity.backends;
   words[HEADER.BINDING_SETS] = capacity.bindingSets;
+  words[HEADER.RATE_SETS] = capacity.rateSets;
+  words[HEADER.CLIENT_SETS] = capacity.clientSets;
   words.set(seeds, HEADER.SEEDS);
   // Last, and after everything above for whoever sees it: a region without the magic is one not yet initialised.
   Atomics.store(words, HEADER.MAGIC, MAGIC);
@@ -68,6 +73,8 @@ export class ControlRegion {
       workers: header(HEADER.WORKERS),
       backends: header(HEADER.BACKENDS),
       bindingSets: header(HEADER.BINDING_SETS),
+      rateSets: header(HEADER.RATE_SETS),
+      clientSets: header(HEADER.CLIENT_SETS),
     };
     const reason = capacityFault(this.capacity);
     if (reason !== '') throw regionError(reason);
@@ -102,11 +109,12 @@ export class ControlRegion {
 }
 
 /** What is wrong with a capacity, '' where nothing is. */
-function capacityFault({ workers, backends, bindingSets }: RegionCapacity): string {
+function capacityFault({ workers, backends, bindingSets, rateSets, clientSets }: RegionCapacity): string {
   if (!isBetween(workers, 1, MAX_WORKERS)) return `${workers} workers are not between 1 and ${MAX_WORKERS}`;
   if (!isBetween(backends, 1, MAX_BACKENDS)) return `${backends} backends are not between 1 and ${MAX_BACKENDS}`;
-  if (!isBetween(bindingSets, 1, MAX_BINDING_SETS) || (bindingSets & (bindingSets - 1)) !== 0) {
-    return `${bindingSets} binding sets are not a power of two up to ${MAX_BINDING_SETS}`;
+  for (const [name, sets] of Object.entries({ binding: bindingSets, rate: rateSets, client: clientSets })) {
+    if (isBetween(sets, 1, MAX_SETS) && (sets & (sets - 1)) === 0) continue;
+    return `${sets} ${name} sets are not a power of two up to ${MAX_SETS}`;
   }
   return '';
 }

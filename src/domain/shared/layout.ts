@@ -7,20 +7,28 @@
  *
  *   ┌ header            2 lines   magic, version, hash, capacities, hash seeds
  *   ├ routes control    2 lines   generation, live table index, one sequence word per table
+ *   ├ health control    2 lines   generation of backend states, how many are ejected, the breaker's settings
+ *   ├ acceptor          1 line    whom the acceptor has refused itself
+ *   ├ pools             1 line × MAX_POOLS                      where each rule's router stands, written by every worker
+ *   ├ paths             PATH_LINES × MAX_PATHS                  addresses of Unix-socket backends, written by the primary
  *   ├ workers           WORKER_LINES lines × workers            written by that worker and by the acceptor
- *   ├ backends          1 line × backends                       `active`, global and exact
+ *   ├ backends          1 line × backends                       `active`, global and exact; health, breaker, slow start
  *   ├ worker rows       1 line × workers × backends             each worker's share and totals of each backend
  *   ├ bindings          BINDING_WORDS × sets × BINDING_WAYS     affinity, written by every worker
+ *   ├ rates             RATE_WORDS × sets × RATE_WAYS           rate limiting, one bucket per client
+ *   ├ clients           (1 + workers) words × sets × CLIENT_WAYS  connections of each client address by worker
  *   └ routes            2 × (1 header line + countries + 1 line × backends)   double-buffered, written by the primary
  *
  * 64-bit counters take two words, aligned to eight bytes; only C++ adds to them, JavaScript reads them as BigUint64.
  */
 
+import { BATCH_LAYOUT } from './batch-layout.js';
+
 export const WORDS_PER_LINE = 16;
 
 /** "EDGP" as a little-endian word. */
 export const MAGIC = 0x50474445;
-export const LAYOUT_VERSION = 1;
+export const LAYOUT_VERSION = 3;
 
 /** Header words. */
 export const HEADER = {
@@ -31,8 +39,10 @@ export const HEADER = {
   WORKERS: 4,
   BACKENDS: 5,
   BINDING_SETS: 6,
+  CLIENT_SETS: 7,
   /** Four words of randomness, so that a client cannot choose the set of the binding table it falls into. */
   SEEDS: 8,
+  RATE_SETS: 12,
 } as const;
 export const HEADER_LINES = 2;
 
@@ -47,11 +57,87 @@ export const ROUTES_CONTROL = {
 } as const;
 export const ROUTES_CONTROL_LINES = 2;
 
+/** Words of the health control lines, counted from `RegionOffsets.healthControl`. */
+export const HEALTH_CONTROL = {
+  /** Counts changes of BACKEND.HEALTH, BREAKER and RAMP; a worker that sees a new value looks at all of them. */
+  GENERATION: 0,
+  /** Backends whose breaker is not closed; raised by whoever opens one, kept right by the primary. */
+  EJECTED: 1,
+  /** On a line of their own, written by the primary alone: most backends that the breaker may eject at a time. */
+  MAX_EJECTED: 16,
+  /** Failures in a row that open the breaker; 0 = there is no breaker. */
+  FAILURE_THRESHOLD: 17,
+  /** Trials that must succeed to close it again. */
+  SUCCESS_THRESHOLD: 18,
+  /** Trials that a half-open breaker lets through at a time. */
+  TRIALS: 19,
+  /** Below this share of available backends (percent) health and breaker are ignored; 0 = never. */
+  PANIC_PERCENT: 20,
+  /** What BACKEND.RAMP becomes before a backend is available again; 0 = there is no slow start. */
+  INITIAL_RAMP: 21,
+} as const;
+export const HEALTH_CONTROL_LINES = 2;
+
+/**
+ * Words of the acceptor's line, written by the acceptor alone. Totals over all clients are the sum of these and of the
+ * workers' own: no worker has ever seen whom the acceptor refuses.
+ */
+export const ACCEPTOR = {
+  /** 64-bit total of those that were over their rate; they count as accepted and as rejected. */
+  RATE_LIMITED: 0,
+} as const;
+export const ACCEPTOR_LINES = 1;
+
+/**
+ * Words of a rule, by its number. A pool is what a rule chooses from: rules and pools have their numbers from one series, the
+ * primary's to give. The pool of a rule's own backends has the rule's number; that of an app has one of its own, whichever
+ * rules choose from it. 0 is the routing database as a whole, which is chosen from where no rule matches.
+ */
+export const POOL = {
+  /** Where the rule's router stands over all workers, where its promise is a sequence. */
+  CURSOR: 0,
+  /** Connections that the rule has got a backend for, and those that it had none for; wrap. */
+  SELECTED: 1,
+  FAILED: 2,
+} as const;
+export const POOL_LINES = 1;
+/** For 1,000 rules with an app each, and as many that they have just taken the place of. */
+export const MAX_POOLS = 4096;
+
+/**
+ * Words of a path, where the socket of a backend lies. The serial is 0 while the path is written and another one for each
+ * path that the entry has had: whoever has copied the bytes looks at it once more (see PathRegistry).
+ */
+export const PATH = {
+  SERIAL: 0,
+  /** The path's bytes, 0-terminated, at most as many as sockaddr_un holds. */
+  BYTES: 1,
+} as const;
+export const PATH_LINES = 2;
+export const MAX_PATHS = 256;
+export const MAX_PATH_BYTES = 107;
+/** As a port: the address is that of a Unix socket. Its second word is the path's serial, its last one the path's number. */
+export const UNIX_PORT = 0x1_0000;
+
 /** Why a client was closed without being relayed; index into WORKER.REJECTED. The order is part of the layout. */
-export const REJECT_REASONS = ['no_backend', 'connect_failed', 'client_gone', 'no_descriptors', 'shutdown'] as const;
+export const REJECT_REASONS = [
+  'no_backend',
+  'connect_failed',
+  'client_gone',
+  'no_descriptors',
+  'shutdown',
+  'rate_limited',
+  'too_many_per_ip',
+  'address_denied',
+  'country_denied',
+  'overload_lag',
+  'overload_memory',
+  'overload_descriptors',
+  'too_many_sessions',
+] as const;
 export type RejectReason = (typeof REJECT_REASONS)[number];
 
-/** Why a connect to a backend failed; index into WORKER_ROW.ERRORS. The order is part of the layout. */
+/** Why a connect to a backend failed, or what came of it before the first byte; index into WORKER_ROW.ERRORS. The order is part of the layout. */
 export const BACKEND_ERRORS = ['refused', 'unreachable', 'timeout', 'reset', 'other'] as const;
 export type BackendError = (typeof BACKEND_ERRORS)[number];
 
@@ -78,10 +164,35 @@ export const WORKER = {
   SPLICE_PIPES: 40,
   PENDING_BYTES: 41,
   RELAYS_OPEN: 42,
+  WARM_CONNECTIONS: 43,
+  /** 64-bit totals: clients that got a warm connection, and clients of a pooled backend that found none. */
+  WARM_TAKEN: 44,
+  WARM_MISSED: 46,
   /** 64-bit totals by REJECT_REASONS. */
   REJECTED: 48,
-  /** 64-bit totals of how relays ended: both sides finished, aborted by client, by backend, idle, half-close, lifetime, killed. */
-  ENDED: 64,
+  /** 64-bit totals of how relays ended, by END_REASONS. */
+  ENDED: 80,
+  /** On a line of their own: turns of the worker's heartbeat, its loop's last lag in milliseconds, both by the worker. */
+  HEARTBEAT: 112,
+  LAG_MS: 113,
+  /** Why the worker takes no new clients for now: bits of SHEDDING, 0 = it takes them. Written by the worker. */
+  SHEDDING: 114,
+  /** 1 while the worker does not beat: the acceptor gives it nothing. Written by the primary. */
+  STALLED: 115,
+  /** Clients whose connections could not be counted, because their set of CLIENT entries was full; wraps. */
+  UNTRACKED: 116,
+  /** 1 once this worker has counted a connection in a CLIENT entry: there is something to give back when it dies. */
+  TRACKS_CLIENTS: 117,
+  /** The version of the rules that the worker chooses by, see RULES_VERSION in domain/rules; 0 = none yet. Written by the worker. */
+  RULES: 118,
+  /** UDP, 64-bit totals: datagrams relayed, and those that were dropped because a socket or a session had no room. */
+  DATAGRAMS_TO_CLIENTS: 120,
+  DATAGRAMS_FROM_CLIENTS: 122,
+  DATAGRAMS_DROPPED: 124,
+  /** Gauge: UDP sessions; each counts as a connection everywhere else, too. */
+  UDP_SESSIONS: 126,
+  /** Connections by listener id: raised and lowered as ACTIVE is. */
+  LISTENER_ACTIVE: 128,
 } as const;
 export const END_REASONS = [
   'finished',
@@ -91,22 +202,52 @@ export const END_REASONS = [
   'half_close_timeout',
   'max_lifetime',
   'shutdown',
+  'backend_unhealthy',
+  'backend_drained',
+  'icmp_error',
 ] as const;
 export type EndReason = (typeof END_REASONS)[number];
-export const WORKER_LINES = 5;
+export const WORKER_LINES = 12;
+/** Bits of WORKER.SHEDDING. */
+export const SHEDDING = { LAG: 1, MEMORY: 2, DESCRIPTORS: 4 } as const;
+/** Listener ids are below this; each has a word in every worker's block. */
+export const MAX_LISTENERS = 64;
 
 /** Words of one backend's line. */
 export const BACKEND = {
   /** Connections reserved or open over all workers; never above the backend's hard limit. */
   ACTIVE: 0,
+  /** BACKEND_HEALTH, written by the primary's health checks. */
+  HEALTH: 1,
+  /** BREAKER_STATE: opened and closed by workers, made half-open by the primary. */
+  BREAKER: 2,
+  /** Failures in a row; successes and trials started since the breaker became half-open. */
+  FAILURES: 3,
+  SUCCESSES: 4,
+  TRIALS: 5,
+  /** Slow start: per mille of its weight that the backend has for now; 0 = all of it. Written by the primary, and by who closes a breaker. */
+  RAMP: 6,
+  /** Counts the backends that the slot has had: an order for one of them is not for the next. Written by the primary. */
+  OWNER: 7,
+  /**
+   * Where the routing table in force sends clients, port 0 = to nobody; the address has four words. Written by the primary
+   * with each table: whoever keeps connections for clients to come looks here, without a client that asks route().
+   */
+  TARGET_PORT: 8,
+  TARGET_ADDRESS: 9,
+  /** How long connecting takes, in microseconds, as an average that follows the latest; 0 = not measured. Written by workers. */
+  CONNECT_MICROS: 13,
 } as const;
+/** A backend that was never checked counts as up. */
+export const BACKEND_HEALTH = { UP: 0, DOWN: 1 } as const;
+export const BREAKER_STATE = { CLOSED: 0, OPEN: 1, HALF_OPEN: 2 } as const;
 export const BACKEND_LINES = 1;
 
 /** Words of one worker's row for one backend. */
 export const WORKER_ROW = {
   /** This worker's part of BACKEND.ACTIVE. */
   SHARE: 0,
-  /** Connect failures by BACKEND_ERRORS, 32-bit, wrapping. */
+  /** Failed connects, and resets before the backend's first byte, by BACKEND_ERRORS; 32-bit, wrapping. */
   ERRORS: 1,
   /** 64-bit totals. */
   CONNECTIONS: 6,
@@ -119,6 +260,15 @@ export const WORKER_ROW_LINES = 1;
 export const BINDING = { TAG: 0, VALUE: 1, EXPIRES: 2 } as const;
 export const BINDING_WORDS = 4;
 export const BINDING_WAYS = 8;
+
+/** Words of one rate bucket: hash bits of the client, and GCRA's theoretical arrival time. */
+export const RATE = { TAG: 0, ARRIVAL: 1 } as const;
+export const RATE_WORDS = 2;
+export const RATE_WAYS = 8;
+
+/** Words of one client's entry: hash bits of its address, then its connections, one word for each worker. */
+export const CLIENT = { TAG: 0, SHARES: 1 } as const;
+export const CLIENT_WAYS = 8;
 
 /** Words of a routes table's header line. */
 export const ROUTES_HEADER = {
@@ -148,12 +298,19 @@ export const ROUTE = {
   /** Region number or 0. */
   REGION: 6,
   PORT: 7,
-  /** Four words of the address in host order, most significant first; IPv4 as ::ffff:a.b.c.d. */
+  /** Four words of the address in host order, most significant first; IPv4 as ::ffff:a.b.c.d. See UNIX_PORT. */
   ADDRESS: 8,
+  /** The pool that the backend belongs to beside the routing database; 0 = none. */
+  POOL: 12,
+  /** Two words of a hash of the backend's id, without the name of its rule: who chooses by it chooses the same after a restart, and on another host. */
+  KEY: 13,
 } as const;
 export const ROUTE_LINES = 1;
-/** Bits of ROUTE.FLAGS. A backend takes new clients only with HEALTHY set and DRAINING clear. */
-export const ROUTE_FLAG = { HEALTHY: 1, DRAINING: 2 } as const;
+/**
+ * Bits of ROUTE.FLAGS. A backend takes new clients only with HEALTHY set and DRAINING clear. INLINE: it is no row of the routing
+ * database but a rule's own, and only that rule chooses it.
+ */
+export const ROUTE_FLAG = { HEALTHY: 1, DRAINING: 2, INLINE: 4 } as const;
 
 /** Most that a region can be made for: slots must fit the 16 bits that a binding keeps of them. */
 export const MAX_BACKENDS = 65_535;
@@ -161,64 +318,16 @@ export const MAX_WORKERS = 128;
 /** A country keeps its region in one byte, and 0 means none. */
 export const MAX_REGIONS = 255;
 
-/**
- * The batch between the relay and route(): process-local Int32Arrays, not shared.
- * REQUEST words are written by C++, RESPONSE words by TypeScript.
- */
-export const BATCH_CAPACITY = 256;
-/** Most backends tried for one client; CONNECT_RETRIES is at most this minus one. */
-export const MAX_TRIES = 8;
-export const REQUEST = { LISTENER: 0, PORT: 1, ADDRESS: 2, TRIES: 6, TRIED_SLOTS: 8 } as const;
-export const REQUEST_WORDS = 16;
-/** SLOT is the chosen (and already reserved) slot, or -1 - index into REJECT_REASONS. */
-export const RESPONSE = { SLOT: 0, PORT: 1, ADDRESS: 2 } as const;
-export const RESPONSE_WORDS = 8;
-
-export interface RegionCapacity {
-  readonly workers: number;
-  readonly backends: number;
-  /** A power of two. */
-  readonly bindingSets: number;
-}
-
-/** Word offsets of each section for a given capacity. */
-export interface RegionOffsets {
-  readonly routesControl: number;
-  readonly workers: number;
-  readonly backends: number;
-  readonly workerRows: number;
-  readonly bindings: number;
-  /** Offsets of table 0 and table 1. */
-  readonly routes: readonly [number, number];
-  readonly totalWords: number;
-}
-
-export function regionOffsets({ workers, backends, bindingSets }: RegionCapacity): RegionOffsets {
-  const routesControl = HEADER_LINES * WORDS_PER_LINE;
-  const workersAt = routesControl + ROUTES_CONTROL_LINES * WORDS_PER_LINE;
-  const backendsAt = workersAt + workers * WORKER_LINES * WORDS_PER_LINE;
-  const workerRows = backendsAt + backends * BACKEND_LINES * WORDS_PER_LINE;
-  const bindings = workerRows + workers * backends * WORKER_ROW_LINES * WORDS_PER_LINE;
-  const routes = bindings + bindingSets * BINDING_WAYS * BINDING_WORDS;
-  const tableWords = (1 + COUNTRY_LINES + backends * ROUTE_LINES) * WORDS_PER_LINE;
-  return {
-    routesControl,
-    workers: workersAt,
-    backends: backendsAt,
-    workerRows,
-    bindings,
-    routes: [routes, routes + tableWords],
-    totalWords: routes + 2 * tableWords,
-  };
-}
-
-/** FNV-1a over every constant above: a worker of another build refuses the region instead of misreading it. */
+/** FNV-1a over every constant above and those of the batch: a worker of another build refuses the region instead of misreading it. */
 export const LAYOUT_HASH = fnv1a(
   JSON.stringify([
     [HEADER, HEADER_LINES, ROUTES_CONTROL, ROUTES_CONTROL_LINES, REJECT_REASONS, BACKEND_ERRORS, END_REASONS],
+    [HEALTH_CONTROL, HEALTH_CONTROL_LINES, SHEDDING, MAX_LISTENERS, BACKEND_HEALTH, BREAKER_STATE],
+    [ACCEPTOR, ACCEPTOR_LINES, POOL, POOL_LINES, MAX_POOLS, PATH, PATH_LINES, MAX_PATHS, MAX_PATH_BYTES, UNIX_PORT],
+    [RATE, RATE_WORDS, RATE_WAYS, CLIENT, CLIENT_WAYS],
     [WORKER, WORKER_LINES, BACKEND, BACKEND_LINES, WORKER_ROW, WORKER_ROW_LINES, BINDING, BINDING_WORDS, BINDING_WAYS],
     [ROUTES_HEADER, COUNTRIES, COUNTRY_LINES, ROUTE, ROUTE_LINES, ROUTE_FLAG],
-    [BATCH_CAPACITY, MAX_TRIES, REQUEST, REQUEST_WORDS, RESPONSE, RESPONSE_WORDS],
+    BATCH_LAYOUT,
   ]),
 );
 

@@ -8,9 +8,12 @@
 import type { Backend } from '../backend.js';
 import { parseIpAddress } from '../ip-address.js';
 import { countryNumber, type RegionTable } from '../regions.js';
+import { unixPathOf } from '../unix-path.js';
 import type { BindingTable } from './binding-table.js';
+import { ConnectTimes } from './connect-times.js';
 import type { ControlRegion } from './control-region.js';
 import {
+  BACKEND,
   COUNTRIES_AT,
   COUNTRY_LINES,
   ROUTE,
@@ -21,16 +24,23 @@ import {
   ROUTES_HEADER,
   WORDS_PER_LINE,
 } from './layout.js';
+import { PathRegistry, type Target } from './path-registry.js';
+import { NO_POOLS, type PoolMembers } from './pool-members.js';
 import { RegionNumbers } from './region-numbers.js';
 import { SlotRegistry } from './slot-registry.js';
+import { textHash } from './text-hash.js';
 
 export interface PublishedBackend {
   readonly slot: number;
   readonly backend: Backend;
+  /** See ROUTE.POOL. */
+  readonly pool: number;
+  /** It is a rule's own, no row of the routing database. */
+  readonly isInline: boolean;
 }
 
-/** `no_slot`: the region has no free slot, there may be one later. */
-export type LeftOutReason = 'no_slot' | 'address' | 'duplicate';
+/** `no_slot`, `no_path`: the region has no free slot, or no place for a Unix socket's path; there may be one later. */
+export type LeftOutReason = 'no_slot' | 'no_path' | 'address' | 'duplicate';
 
 export interface PublishResult {
   readonly generation: number;
@@ -46,11 +56,15 @@ export class RoutesWriter {
   readonly #region: ControlRegion;
   readonly #words: Int32Array;
   readonly #slots: SlotRegistry;
+  readonly #connectTimes: ConnectTimes;
+  readonly #paths: PathRegistry;
 
   constructor(region: ControlRegion, bindings: BindingTable) {
     this.#region = region;
     this.#words = region.words;
     this.#slots = new SlotRegistry(region, bindings);
+    this.#connectTimes = new ConnectTimes(region);
+    this.#paths = new PathRegistry(region);
   }
 
   /** Every slot ever assigned is below this. */
@@ -68,26 +82,47 @@ export class RoutesWriter {
     return this.#slots.recycle();
   }
 
-  /** Makes these backends the routing table. A backend that cannot be in it is left out and named, never an exception. */
-  publish(backends: readonly Backend[], regions: RegionTable, popRegion: string): PublishResult {
+  /** Whether a Unix socket that has no place for its path would get one. */
+  hasRoomForPath(): boolean {
+    return this.#paths.hasRoom();
+  }
+
+  /**
+   * Makes these backends the routing table, with those that rules have of their own. A backend that cannot be in it is left
+   * out and named, never an exception.
+   */
+  publish(
+    backends: readonly Backend[],
+    regions: RegionTable,
+    popRegion: string,
+    pools: PoolMembers = NO_POOLS,
+  ): PublishResult {
     this.#slots.recycle();
     const leftOut: { id: string; reason: LeftOutReason }[] = [];
     const published = new Map<string, PublishedBackend>();
-    for (const backend of backends) {
-      const reason = this.#admit(backend, published);
-      if (reason !== null) leftOut.push({ id: backend.id, reason });
+    const rows = backends.map((backend) => ({ backend, pool: pools.apps.get(backend.app) ?? 0, isInline: false }));
+    // First: a rule's few do not wait for slots behind a full database.
+    for (const it of [...pools.inline.map((own) => ({ ...own, isInline: true })), ...rows]) {
+      const reason = this.#admit(it, published);
+      if (reason !== null) leftOut.push({ id: it.backend.id, reason });
     }
     const generation = this.#switchTo([...published.values()], regions, popRegion);
     this.#slots.retireAllBut(new Set(published.keys()), generation);
+    this.#paths.retireAllBut(
+      Array.from(published.values(), ({ backend }) => backend.address),
+      generation,
+    );
+    this.#setTargets([...published.values()]);
     return { generation, published: [...published.values()], leftOut, retiredSlots: this.#slots.retiredSlots };
   }
 
-  #admit(backend: Backend, published: Map<string, PublishedBackend>): LeftOutReason | null {
+  #admit(it: Omit<PublishedBackend, 'slot'>, published: Map<string, PublishedBackend>): LeftOutReason | null {
+    const { backend } = it;
     if (published.has(backend.id)) return 'duplicate';
-    if (parseIpAddress(backend.address) === null) return 'address';
+    if (this.#targetOf(backend) === null) return unixPathOf(backend.address) === null ? 'address' : 'no_path';
     const slot = this.#slots.assign(backend.id);
     if (slot < 0) return 'no_slot';
-    published.set(backend.id, { slot, backend });
+    published.set(backend.id, { ...it, slot });
     return null;
   }
 
@@ -120,18 +155,64 @@ export class RoutesWriter {
     }
   }
 
-  #writeRoute(at: number, { slot, backend }: PublishedBackend, numbers: RegionNumbers): void {
+  #writeRoute(at: number, { slot, backend, pool, isInline }: PublishedBackend, numbers: RegionNumbers): void {
     const health = backend.isHealthy ? ROUTE_FLAG.HEALTHY : 0;
     this.#put(at + ROUTE.SLOT, slot);
-    this.#put(at + ROUTE.FLAGS, health | (backend.isDraining ? ROUTE_FLAG.DRAINING : 0));
+    const draining = backend.isDraining ? ROUTE_FLAG.DRAINING : 0;
+    this.#put(at + ROUTE.FLAGS, health | draining | (isInline ? ROUTE_FLAG.INLINE : 0));
+    this.#put(at + ROUTE.POOL, pool);
     this.#put(at + ROUTE.WEIGHT, Math.min(backend.weight, MOST));
     this.#put(at + ROUTE.SOFT_LIMIT, Math.min(Math.max(backend.softLimit, 1), MOST));
     this.#put(at + ROUTE.HARD_LIMIT, Math.min(backend.hardLimit, MOST));
     this.#put(at + ROUTE.COUNTRY, countryNumber(backend.country));
     this.#put(at + ROUTE.REGION, numbers.of(backend.region));
-    this.#put(at + ROUTE.PORT, backend.port);
-    const address = parseIpAddress(backend.address);
-    for (let word = 0; word < 4; word++) this.#put(at + ROUTE.ADDRESS + word, address?.[word] ?? 0);
+    // Without the rule's name: rules with the same backends send a client to the same one.
+    const own = isInline ? backend.id.slice(backend.id.indexOf('/') + 1) : backend.id;
+    this.#put(at + ROUTE.KEY, textHash(own, 0));
+    this.#put(at + ROUTE.KEY + 1, textHash(own, 1));
+    const target = this.#targetOf(backend);
+    this.#put(at + ROUTE.PORT, target?.port ?? 0);
+    for (let word = 0; word < 4; word++) this.#put(at + ROUTE.ADDRESS + word, target?.words[word] ?? 0);
+  }
+
+  /** null where its address is none, or every path's place is taken. */
+  #targetOf({ address, port }: Backend): Target | null {
+    const path = unixPathOf(address);
+    if (path !== null) return this.#paths.assign(path);
+    const words = parseIpAddress(address);
+    return words === null ? null : { port, words };
+  }
+
+  /** After the table: who still finds the old target keeps a connection a little longer, or closes one too many. */
+  #setTargets(published: readonly PublishedBackend[]): void {
+    const chosen = new Map(published.map(({ slot, backend }) => [slot, backend]));
+    for (let slot = 0; slot < this.#slots.usedSlots; slot++) {
+      const backend = chosen.get(slot);
+      const line = this.#region.backendAt(slot);
+      const takesClients = backend !== undefined && backend.isHealthy && !backend.isDraining;
+      const target = takesClients ? this.#targetOf(backend) : null;
+      if (this.#hasMoved(line, target?.words ?? null)) this.#connectTimes.forget(slot);
+      this.#setTarget(line, target);
+    }
+  }
+
+  #setTarget(line: number, target: Target | null): void {
+    const port = target?.port ?? 0;
+    const isNew = [0, 1, 2, 3].some(
+      (word) => this.#words[line + BACKEND.TARGET_ADDRESS + word] !== ((target?.words[word] ?? 0) | 0),
+    );
+    if (!isNew && this.#words[line + BACKEND.TARGET_PORT] === port) return;
+    // No port while the address is neither the old one nor the new one.
+    this.#put(line + BACKEND.TARGET_PORT, 0);
+    for (let word = 0; word < 4; word++) this.#put(line + BACKEND.TARGET_ADDRESS + word, target?.words[word] ?? 0);
+    this.#put(line + BACKEND.TARGET_PORT, port);
+  }
+
+  /** Whether clients have been sent elsewhere than there. */
+  #hasMoved(line: number, to: ArrayLike<number> | null): boolean {
+    const from = this.#words.subarray(line + BACKEND.TARGET_ADDRESS, line + BACKEND.TARGET_ADDRESS + 4);
+    if (to === null || from.every((word) => word === 0)) return false;
+    return from.some((word, index) => word !== ((to[index] ?? 0) | 0));
   }
 
   /** Atomic although a table is not read while it is written: a plain store may pass the sequence on some processors. */

@@ -5,9 +5,12 @@
  * WORKER.BATCH_GENERATION), then its bindings are forgotten, and when its last connection has ended it is free. A backend
  * that comes back earlier gets it back, counters and all.
  */
+import { BackendStates } from './backend-states.js';
 import type { BindingTable } from './binding-table.js';
+import { ConnectTimes } from './connect-times.js';
 import type { ControlRegion } from './control-region.js';
-import { BACKEND, WORDS_PER_LINE, WORKER, WORKER_ROW } from './layout.js';
+import { BACKEND, WORDS_PER_LINE, WORKER_ROW } from './layout.js';
+import { isForgotten } from './table-users.js';
 
 interface Retired {
   readonly id: string;
@@ -19,6 +22,8 @@ interface Retired {
 export class SlotRegistry {
   readonly #region: ControlRegion;
   readonly #bindings: BindingTable;
+  readonly #states: BackendStates;
+  readonly #connectTimes: ConnectTimes;
   readonly #slots = new Map<string, number>();
   readonly #retired = new Map<number, Retired>();
   /** Given back, to be used before new ones, so that usedSlots stays low. */
@@ -28,6 +33,8 @@ export class SlotRegistry {
   constructor(region: ControlRegion, bindings: BindingTable) {
     this.#region = region;
     this.#bindings = bindings;
+    this.#states = new BackendStates(region);
+    this.#connectTimes = new ConnectTimes(region);
   }
 
   /** Every slot ever assigned is below this. */
@@ -80,7 +87,12 @@ export class SlotRegistry {
   /** A slot that had another owner; one that had none counts nothing yet. */
   #reuse(): number | undefined {
     const slot = this.#free.pop();
-    if (slot !== undefined) this.#resetTotals(slot);
+    if (slot === undefined) return undefined;
+    this.#resetTotals(slot);
+    this.#states.reset(slot);
+    this.#connectTimes.forget(slot);
+    // After the last connection of the old owner and before the publication of the new one (see slotOwner).
+    Atomics.add(this.#region.words, this.#region.backendAt(slot) + BACKEND.OWNER, 1);
     return slot;
   }
 
@@ -90,23 +102,12 @@ export class SlotRegistry {
 
   /** One pass over the table for all that can be purged. */
   #purgeBindings(): void {
-    const purgeable = [...this.#retired].filter(([, it]) => !it.isPurged && this.#isForgotten(it.generation));
+    const purgeable = [...this.#retired].filter(([, it]) => !it.isPurged && isForgotten(this.#region, it.generation));
     if (purgeable.length === 0) return;
     const isPurged = new Uint8Array(this.#region.capacity.backends);
     for (const [slot] of purgeable) isPurged[slot] = 1;
     this.#bindings.purgeSlots(isPurged);
     for (const [, it] of purgeable) it.isPurged = true;
-  }
-
-  /** True when no worker is in a batch that it began with a table older than `generation`. */
-  #isForgotten(generation: number): boolean {
-    for (let worker = 0; worker < this.#region.capacity.workers; worker++) {
-      // The worker stores this before it looks at GENERATION (RoutesReader.enter): where it is 0 or new here, after that
-      // generation was published, the worker finds the new table before it chooses again.
-      const seen = Atomics.load(this.#region.words, this.#region.workerAt(worker) + WORKER.BATCH_GENERATION);
-      if (seen !== 0 && ((seen - generation) | 0) < 0) return false;
-    }
-    return true;
   }
 
   #isHeld(slot: number): boolean {
@@ -119,7 +120,10 @@ export class SlotRegistry {
     return false;
   }
 
-  /** The last owner's totals are not the new one's. Nobody holds the slot, so no worker adds to them now. */
+  /**
+   * The last owner's totals are not the new one's. Nobody holds the slot, so no worker adds to them now; only the errors of
+   * warm connects under way, which hold no place, may still be counted until OWNER has changed (native/engine/warm_pool.cc).
+   */
   #resetTotals(slot: number): void {
     for (let worker = 0; worker < this.#region.capacity.workers; worker++) {
       const row = this.#region.rowAt(worker, slot);

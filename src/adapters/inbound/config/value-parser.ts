@@ -9,7 +9,13 @@ export type Parsed<T> =
 export interface ValueParser<T> {
   /** What a right value looks like: completes "expected …" in messages and in the documentation. */
   readonly expected: string;
+  /** Commas separate its values; in a configuration file an array of strings will do, too. */
+  readonly isList?: true;
+  /** A wrong value is not shown; `format` hides what must not be seen of a right one. */
+  readonly isSecret?: true;
   parse(text: string): Parsed<T>;
+  /** The value as users write it, for the log; not there where it is logged as it is. */
+  format?(value: T): string;
 }
 
 /** At most 15 digits, so that every accepted number is exact. */
@@ -28,6 +34,18 @@ export function wholeNumber(min: number, max: number): ValueParser<number> {
 /** Seconds, with up to three decimals. */
 export function seconds(min: number, max: number): ValueParser<number> {
   return numberMatching(SECONDS, `seconds from ${min} to ${max}, at most three decimals`, min, max);
+}
+
+/** Seconds, of a setting that counts milliseconds. */
+export function secondsAsMs(minMs: number, maxMs: number): ValueParser<number> {
+  const secs = seconds(minMs / 1000, maxMs / 1000);
+  return {
+    expected: secs.expected,
+    parse(text) {
+      const parsed = secs.parse(text);
+      return parsed.isValid ? { isValid: true, value: Math.round(parsed.value * 1000) } : parsed;
+    },
+  };
 }
 
 export function oneOf<const T extends string>(values: readonly T[]): ValueParser<T> {
@@ -53,6 +71,31 @@ export const filePath: ValueParser<string> = {
   expected: 'a file name without surrounding blanks or control characters',
   parse: (text) => (text === '' || BLANKS_OR_CONTROLS.test(text) ? { isValid: false } : { isValid: true, value: text }),
 };
+
+const NONE = 'none';
+
+/** What the parser takes, or the word none for null. */
+export function orNone<T>(parser: ValueParser<T>): ValueParser<T | null> {
+  return {
+    ...(parser.isSecret === true ? { isSecret: true } : {}),
+    expected: `${parser.expected}, or ${NONE}`,
+    parse: (text) => (text === NONE ? { isValid: true, value: null } : parser.parse(text)),
+    format: (value) => (value === null ? NONE : (parser.format?.(value) ?? String(value))),
+  };
+}
+
+/** null where it is empty. */
+export function secret(maxCharacters: number): ValueParser<string | null> {
+  return {
+    expected: `up to ${maxCharacters} characters without control characters`,
+    isSecret: true,
+    parse(text) {
+      if (text === '') return { isValid: true, value: null };
+      return text.length > maxCharacters || /\p{Cc}/u.test(text) ? { isValid: false } : { isValid: true, value: text };
+    },
+    format: (value) => (value === null ? '' : '(hidden)'),
+  };
+}
 
 export function matching(pattern: RegExp, expected: string): ValueParser<string> {
   return { expected, parse: (text) => (pattern.test(text) ? { isValid: true, value: text } : { isValid: false }) };

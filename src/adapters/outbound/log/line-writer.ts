@@ -8,25 +8,22 @@
  *
  * Lines up to PIPE_BUF (4,096 bytes) are atomic: those of several processes on one pipe do not mix.
  */
-import { writeSync } from 'node:fs';
-import { openOutputDescriptor } from './output-descriptor.js';
-import type { OutputDescriptor } from './output-descriptor.js';
+import type { LineOutput } from './line-output.js';
 
 export interface LineWriterOptions {
-  readonly fd: number;
-  /** Most bytes that wait for a slow reader. */
+  /** The writer closes it. */
+  readonly output: LineOutput;
+  /** Most bytes that wait for a slow reader or a full disk. */
   readonly limitBytes: number;
   /** The reader is back after this many lines were dropped. */
   readonly onRecovered: (droppedLines: number) => void;
 }
 
-/** A pipe that is full empties in jumps; looking 20 times a second is cheap and fast enough for a log. */
-const RETRY_MS = 50;
 const FLUSH_STEP_MS = 5;
 
 export class LineWriter {
   readonly #options: LineWriterOptions;
-  readonly #output: OutputDescriptor;
+  readonly #output: LineOutput;
   #queue: Buffer[] = [];
   #queuedBytes = 0;
   #droppedLines = 0;
@@ -36,7 +33,7 @@ export class LineWriter {
 
   constructor(options: LineWriterOptions) {
     this.#options = options;
-    this.#output = openOutputDescriptor(options.fd);
+    this.#output = options.output;
   }
 
   get droppedLines(): number {
@@ -68,6 +65,11 @@ export class LineWriter {
     }
   }
 
+  /** Something has changed at the output: what waits is tried now. */
+  retryNow(): void {
+    if (!this.#isClosed) this.#drain();
+  }
+
   /** Idempotent; what still waits is dropped. */
   close(): void {
     if (this.#isClosed) return;
@@ -79,7 +81,7 @@ export class LineWriter {
   #drain(): void {
     this.#stopRetrying();
     for (let line = this.#queue[0]; line !== undefined; line = this.#queue[0]) {
-      const written = this.#tryWrite(line);
+      const written = this.#output.write(line);
       if (written === null) return this.#dropAll();
       this.#queuedBytes -= written;
       if (written === line.length) this.#queue.shift();
@@ -91,18 +93,8 @@ export class LineWriter {
     this.#reportDrops();
   }
 
-  /** Bytes taken, 0 where the reader is behind, null where the output is gone or full (EPIPE, ENOSPC, EIO). */
-  #tryWrite(bytes: Buffer): number | null {
-    try {
-      return writeSync(this.#output.fd, bytes);
-    } catch (error) {
-      const code = (error as NodeJS.ErrnoException).code;
-      return code === 'EAGAIN' || code === 'EINTR' ? 0 : null;
-    }
-  }
-
   #retryLater(): void {
-    this.#retry = setTimeout(() => this.#drain(), RETRY_MS);
+    this.#retry = setTimeout(() => this.#drain(), this.#output.retryMs);
     this.#retry.unref();
   }
 

@@ -16,7 +16,7 @@ export interface NativeError extends Error {
 }
 
 /** What a region sent through a channel is; `argument` of the message. */
-export const NATIVE_REGION_KIND = { GEO: 1 } as const;
+export const NATIVE_REGION_KIND = { GEO: 1, ACCESS: 2, RULES: 3 } as const;
 
 export interface NativeRegion {
   /** The memfd; the caller closes it with closeFd. */
@@ -24,13 +24,39 @@ export interface NativeRegion {
   readonly buffer: SharedArrayBuffer;
 }
 
-export interface NativeListenOptions {
+export interface NativeFileLimit {
+  readonly soft: number;
+  readonly hard: number;
+}
+
+export interface NativeBindOptions {
   /** IPv4 or IPv6 literal; `::` takes both families. */
   readonly address: string;
   /** 0 lets the kernel choose. */
   readonly port: number;
-  readonly backlog: number;
   readonly isReusePort: boolean;
+  /** Takes datagrams from here on, without listen(). */
+  readonly isUdp?: boolean;
+}
+
+/** What of a RateRule (see domain/admission) it takes to see that a client is over its rate. */
+export interface NativeRateRule {
+  readonly tickMicros: number;
+  readonly slackTicks: number;
+  readonly fingerprint: number;
+}
+
+/** For whom a thread accepts itself. */
+export interface NativeEntryLimits {
+  /** Who is over it by the region's rates is reset right after accept4; who is not has still to pay. null = off. */
+  readonly rateRule: NativeRateRule | null;
+  /** Most connections of all workers together: those beyond it wait in the queue of their listener; 0 = off. */
+  readonly maxConnectionsTotal: number;
+  /**
+   * MAX_LISTENERS × LISTENER_WORDS, by listener id; see LISTENER in domain/shared/batch-layout.ts. The acceptor takes nothing
+   * from it but the most connections of each.
+   */
+  readonly listeners: readonly number[];
 }
 
 export interface NativeAcceptorOptions {
@@ -46,7 +72,9 @@ export interface NativeAcceptorOptions {
 export interface NativeAcceptorStats {
   readonly accepted: number;
   readonly handed: number;
-  /** Taken back from dead workers, and lost there because this process had no descriptor left for them. */
+  /** Reset because they were over their rate; not among the accepted. */
+  readonly refused: number;
+  /** Taken back from dead and stalled workers, and lost there because this process had no descriptor left for them. */
   readonly recovered: number;
   readonly lost: number;
   /** How often accepting paused because descriptors or memory ran out, and because no live worker had room. */
@@ -64,10 +92,21 @@ export interface NativeAcceptor {
   addListener(listenerId: number, fd: number): void;
   /** Stops accepting from that socket; what waits in its queue stays there. `fd` is the one given to addListener. */
   removeListener(fd: number): void;
+  /** Accepts from that socket until its queue is empty, then forgets it; resolves when that is so. */
+  retireListener(fd: number): Promise<void>;
+  /** Takes other limits into force, for what is accepted from now on; before, only the one per worker is. */
+  configure(limits: NativeEntryLimits & Pick<NativeAcceptorOptions, 'maxConnectionsPerWorker'>): void;
   /** Both ends of the worker's channel: what the worker never read is taken back from `workerEnd` when it dies. */
   workerUp(index: number, primaryEnd: number, workerEnd: number): void;
   /** Takes back what the dead worker had not read and hands it to the others; resets its ACTIVE. Resolves when done. */
   workerDown(index: number): Promise<void>;
+  /**
+   * For one that lives and does not read: it gets no clients until workerResumed, and those that it had not read go to the
+   * others. Resolves when its channel has all its other messages back; who sends to it must wait for that. With false where
+   * they are lost, as for want of descriptors: such a worker gets nothing any more and must be replaced.
+   */
+  workerStalled(index: number): Promise<boolean>;
+  workerResumed(index: number): void;
   /** Empties the queue of each listener a last time, hands that on, closes the listeners. */
   stop(): Promise<void>;
   /** Also after close. */
@@ -76,7 +115,28 @@ export interface NativeAcceptor {
   close(): void;
 }
 
-export interface NativeRelayOptions {
+/** What of a relay can change while it runs; see configure(). */
+export interface NativeRelayLimits extends NativeEntryLimits {
+  readonly maxConnections: number;
+  /** Of those: the rest is for TCP, whatever a flood of datagrams with forged sources does. */
+  readonly maxUdpSessions: number;
+  /** Tries after the first, each on another backend; at most MAX_TRIES - 1. */
+  readonly connectRetries: number;
+  readonly isSpliceEnabled: boolean;
+  /** Copied at a time; at least 1024. */
+  readonly bufferBytes: number;
+  /** Most pipes this worker may hold, used and pooled; of the constructor's options only. */
+  readonly maxPipes: number;
+  /** Connections opened ahead for each backend, over all workers; 0 = none. */
+  readonly poolMaxPerBackend: number;
+  /** And of this worker, to all backends. */
+  readonly poolMaxConnections: number;
+  readonly poolIdleTimeoutMs: number;
+  readonly poolMaxLifetimeMs: number;
+  readonly poolConnectTimeoutMs: number;
+}
+
+export interface NativeRelayOptions extends NativeRelayLimits {
   readonly region: SharedArrayBuffer;
   readonly layoutHash: number;
   readonly workerIndex: number;
@@ -85,19 +145,10 @@ export interface NativeRelayOptions {
   /** BATCH_CAPACITY × REQUEST_WORDS and × RESPONSE_WORDS, see domain/shared/layout.ts. */
   readonly requests: Int32Array;
   readonly responses: Int32Array;
-  /** Word 0: seconds of CLOCK_MONOTONIC, written before each onBatch. */
+  /** BATCH_CAPACITY × NAME_BYTES, what the requests' lengths tell of. */
+  readonly names: Uint8Array;
+  /** CLOCK_WORDS, written before each onBatch. */
   readonly clock: Int32Array;
-  readonly maxConnections: number;
-  /** Tries after the first, each on another backend; at most MAX_TRIES - 1. */
-  readonly connectRetries: number;
-  /** Milliseconds; 0 turns idle, half-close and lifetime off. */
-  readonly connectTimeoutMs: number;
-  readonly idleTimeoutMs: number;
-  readonly halfCloseTimeoutMs: number;
-  readonly maxLifetimeMs: number;
-  readonly isSpliceEnabled: boolean;
-  /** Most pipes this worker may hold, used and pooled. */
-  readonly maxPipes: number;
   /** `count` requests wait in `requests`; on return `responses` holds as many answers. Must not throw. */
   readonly onBatch: (count: number) => void;
   /** A region arrived through the channel. */
@@ -106,6 +157,15 @@ export interface NativeRelayOptions {
 
 /** One worker's relay; lives on the worker's loop and keeps it alive until closed. */
 export interface NativeRelay {
+  /** Takes other limits into force, for what comes and for what is there. */
+  configure(limits: NativeRelayLimits): void;
+  /**
+   * Resets the connections at that slot; a client that is still being connected to it gets another backend. `reason` is an
+   * index into END_REASONS.
+   */
+  closeBackend(slot: number, reason: number): void;
+  /** UDP: another process reads the datagrams of that listener from here on; sessions go on as long as there are replies. */
+  leaveListener(listenerId: number): void;
   /** No more accepting (reuseport); what is established goes on. */
   drain(): void;
   /** Connections open or connecting. */
@@ -120,13 +180,30 @@ export interface NativeAddon {
   /** Maps a whole memfd; the descriptor stays the caller's. */
   mapRegion(fd: number): SharedArrayBuffer;
   closeFd(fd: number): void;
+  /** Until the descriptor is closed no other one that was opened for the same file gets its lock; false where one has it. */
+  tryLockFile(fd: number): boolean;
   /** Unmaps the regions whose buffers nobody holds any more; a full garbage collection, some milliseconds. */
   releaseUnusedRegions(): void;
   /** Raises RLIMIT_NOFILE to its hard limit. */
-  raiseFileLimit(): { readonly soft: number; readonly hard: number };
+  raiseFileLimit(): NativeFileLimit;
+  /** RLIMIT_NOFILE as it is now; opens no file. */
+  fileLimit(): NativeFileLimit;
   /** This process gets SIGKILL when its parent dies; throws where the parent is no longer `parentPid`. */
   dieWithParent(parentPid: number): void;
-  listen(options: NativeListenOptions): { readonly fd: number; readonly port: number };
+  /** A socket with that address, to which no client comes before listen(). */
+  bind(options: NativeBindOptions): { readonly fd: number; readonly port: number };
+  listen(fd: number, backlog: number): void;
+  /**
+   * The kernel drops every SYN for this listening socket from here on, in whatever process it is open: nobody begins to
+   * connect, and who has begun still gets into its queue.
+   */
+  refuseNewClients(listenerFd: number): void;
+  /** Makes an inherited listening socket this process's own, with this backlog; `isReusePort` lets others be opened beside it. */
+  adoptListener(fd: number, backlog: number, isReusePort: boolean): void;
+  /** The same of an inherited UDP socket. */
+  adoptUdp(fd: number): void;
+  /** No child of this process inherits that descriptor. */
+  setCloseOnExec(fd: number): void;
   /** [primary's end, worker's end]. */
   createChannel(): [number, number];
   sendRegion(channelFd: number, kind: number, regionFd: number): void;

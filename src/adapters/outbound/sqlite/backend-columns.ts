@@ -2,6 +2,7 @@
 import type Database from 'better-sqlite3';
 import { BACKEND_COLUMNS, BACKEND_DEFAULTS } from '../../../domain/backend-row.js';
 import type { BackendColumn } from '../../../domain/backend-row.js';
+import { isOverride, type OverrideColumn } from '../../../domain/backend-overrides.js';
 import { databaseError } from './sqlite-failure.js';
 
 /** Names of the columns in the file, by the names that we know: SQLite takes them in any case. */
@@ -9,6 +10,14 @@ export type ColumnNames = ReadonlyMap<BackendColumn, string>;
 
 /** Longest value that is fetched; what is longer is wrong in every column and arrives as a blob. */
 const MAX_VALUE_BYTES = 4096;
+
+const OVERRIDE_TYPES: Readonly<Record<OverrideColumn, string>> = {
+  health_port: 'INTEGER',
+  health_interval_secs: 'REAL',
+  health_type: 'TEXT',
+  health_path: 'TEXT',
+  drain_timeout_secs: 'REAL',
+};
 
 /** Throws where the table is missing. */
 export function backendColumns(database: Database.Database, path: string): ColumnNames {
@@ -37,9 +46,13 @@ export function selectBackends(columns: ColumnNames): string {
 
 /** A statement that adds a column; rows that are there get its default, so that they mean what they meant before. */
 export function addColumn(column: Exclude<BackendColumn, 'id' | 'wg_ip' | 'port'>): string {
+  return `ALTER TABLE backends ADD COLUMN ${column} ${definitionOf(column)}`;
+}
+
+function definitionOf(column: Exclude<BackendColumn, 'id' | 'wg_ip' | 'port'>): string {
+  if (isOverride(column)) return OVERRIDE_TYPES[column];
   const fallback = BACKEND_DEFAULTS[column];
-  const definition = fallback === '' ? "TEXT DEFAULT ''" : `INTEGER DEFAULT ${fallback}`;
-  return `ALTER TABLE backends ADD COLUMN ${column} ${definition}`;
+  return fallback === '' ? "TEXT DEFAULT ''" : `INTEGER DEFAULT ${fallback}`;
 }
 
 export function quoteName(name: string): string {

@@ -1,7 +1,13 @@
 import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
 import Database from 'better-sqlite3';
-import { BACKEND_COLUMNS, BACKEND_DEFAULTS, isDeletedRow, isPlainText } from '../../../domain/backend-row.js';
+import {
+  BACKEND_COLUMNS,
+  BACKEND_DEFAULTS,
+  isDeletedRow,
+  isOptional,
+  isPlainText,
+} from '../../../domain/backend-row.js';
 import type { BackendColumn, BackendRow } from '../../../domain/backend-row.js';
 import type { EdgeproxyError } from '../../../domain/edgeproxy-error.js';
 import { addColumn, backendColumns, quoteName, selectBackends } from './backend-columns.js';
@@ -10,9 +16,14 @@ import { identifyFile } from './file-identity.js';
 import { createRoutingDatabase } from './routing-schema.js';
 import { databaseError, sqliteFailure } from './sqlite-failure.js';
 
-/** Values by column, already checked. */
-export type BackendValues = Readonly<Partial<Record<BackendColumn, string | number>>>;
-export type NewBackendValues = BackendValues & { readonly id: string; readonly wg_ip: string; readonly port: number };
+/** Values by column, already checked; null takes one away from a column that may be without. */
+export type BackendValues = Readonly<Partial<Record<BackendColumn, string | number | null>>>;
+export type NewBackendValues = BackendValues & {
+  readonly id: string;
+  readonly wg_ip: string;
+  /** null with `unix:/path`. */
+  readonly port: number | null;
+};
 
 export type ChangeOutcome =
   | { readonly kind: 'changed' }
@@ -81,8 +92,10 @@ export class BackendEditor {
       const knownIds = rows.filter((row) => !isDeletedRow(row)).map((row) => row.id);
       if (existing.length === 0) return { kind: 'unknown', knownIds: knownIds.filter(isPlainText) };
       if (existing.every(isDeletedRow)) return { kind: 'removed' };
-      // Not draining is what the lack of the column means.
-      const needed = columnsOf(values).filter((column) => column !== 'draining' || values.draining !== 0);
+      // What the lack of an optional column means needs no column.
+      const needed = columnsOf(values).filter(
+        (column) => !isOptional(column) || values[column] !== BACKEND_DEFAULTS[column],
+      );
       this.#update(this.#columnsFor(needed), id, values);
       return { kind: 'changed' };
     });
@@ -147,8 +160,8 @@ function columnsOf(values: BackendValues): BackendColumn[] {
 }
 
 /** Quoted names and values of the columns that the table has. */
-function assignments(columns: ColumnNames, values: BackendValues): [name: string, value: string | number][] {
-  const assigned: [string, string | number][] = [];
+function assignments(columns: ColumnNames, values: BackendValues): [name: string, value: string | number | null][] {
+  const assigned: [string, string | number | null][] = [];
   for (const [column, name] of columns) {
     const value = values[column];
     if (value !== undefined) assigned.push([quoteName(name), value]);

@@ -4,11 +4,13 @@ import { closeSync, linkSync, openSync, renameSync, rmSync } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
 import Database from 'better-sqlite3';
 import type { Backend } from '../../../domain/backend.js';
+import { overrideValues } from '../../../domain/backend-overrides.js';
+import type { OptionalColumn } from '../../../domain/backend-row.js';
 import { foreignMessage } from '../foreign-message.js';
 import { addColumn } from './backend-columns.js';
 import { databaseError } from './sqlite-failure.js';
 
-/** Without `draining`, which `backend drain` adds when first needed. */
+/** Without the optional columns, which are added when a value has to go into them. */
 export const CREATE_BACKENDS = `CREATE TABLE backends (
   id TEXT PRIMARY KEY, app TEXT, region TEXT, country TEXT, wg_ip TEXT, port INTEGER,
   healthy INTEGER, weight INTEGER, soft_limit INTEGER, hard_limit INTEGER, deleted INTEGER );`;
@@ -74,17 +76,21 @@ function writeDraft(draft: string, backends: readonly Backend[]): void {
         @healthy, @weight, @softLimit, @hardLimit, 0)`,
     );
     for (const backend of backends) insert.run({ ...backend, healthy: backend.isHealthy ? 1 : 0 });
-    markDraining(database, backends);
+    writeOptional(database, backends);
     database.exec('COMMIT');
   } finally {
     database.close();
   }
 }
 
-function markDraining(database: Database.Database, backends: readonly Backend[]): void {
-  const draining = backends.filter(({ isDraining }) => isDraining);
-  if (draining.length === 0) return;
-  database.exec(addColumn('draining'));
-  const mark = database.prepare('UPDATE backends SET draining = 1 WHERE id = ?');
-  for (const { id } of draining) mark.run(id);
+function writeOptional(database: Database.Database, backends: readonly Backend[]): void {
+  const added = new Set<string>();
+  for (const { id, isDraining, overrides = {} } of backends) {
+    const draining: [OptionalColumn, number][] = isDraining ? [['draining', 1]] : [];
+    for (const [column, value] of [...draining, ...overrideValues(overrides)]) {
+      if (!added.has(column)) database.exec(addColumn(column));
+      added.add(column);
+      database.prepare(`UPDATE backends SET ${column} = ? WHERE id = ?`).run(value, id);
+    }
+  }
 }

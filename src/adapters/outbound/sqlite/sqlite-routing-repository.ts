@@ -1,13 +1,10 @@
-import { existsSync } from 'node:fs';
 import type { RoutingRepository, RoutingSnapshot } from '../../../application/ports/routing-repository.js';
 import { EdgeproxyError } from '../../../domain/edgeproxy-error.js';
 import { foreignMessage } from '../foreign-message.js';
 import { PiscinaReaderThread } from './reader-thread.js';
 import type { ReaderThread } from './reader-thread.js';
-import { RoutingReader } from './routing-reader.js';
 import type { RoutingReading } from './routing-reader.js';
 import type { ReadAnswer } from './routing-reader.worker.js';
-import { createRoutingDatabase } from './routing-schema.js';
 import { databaseError } from './sqlite-failure.js';
 
 export interface SqliteRoutingRepositoryOptions {
@@ -23,7 +20,7 @@ const BUSY_TIMEOUT_MS = 250;
 const CALL_TIMEOUT_MS = 10_000;
 
 /**
- * The SQLite routing database. The first reading happens here and now, before there is anything to block: it takes a few
+ * The SQLite routing database. The first reading happens in this thread, before there is anything to block: it takes a few
  * milliseconds, and a thread would take sixty to start. It also creates the file where there is none. All later
  * readings happen in a thread that keeps its connection; calls that overlap share one reading.
  */
@@ -56,20 +53,16 @@ export class SqliteRoutingRepository implements RoutingRepository {
   }
 
   async #read(): Promise<RoutingSnapshot | null> {
-    const reading = this.#isStarted ? await this.#readInThread() : this.#readHere();
+    const reading = this.#isStarted ? await this.#readInThread() : await this.#readHere();
     this.#digest = reading.digest;
     return reading.snapshot;
   }
 
-  #readHere(): RoutingReading {
+  async #readHere(): Promise<RoutingReading> {
     this.#isStarted = true;
-    if (!existsSync(this.#options.path)) createRoutingDatabase(this.#options.path);
-    const reader = new RoutingReader(this.#options);
-    try {
-      return reader.read(null);
-    } finally {
-      reader.close();
-    }
+    // Loaded only now: workers are starting, who must not wait for SQLite.
+    const { readFirst } = await import('./first-reading.js');
+    return readFirst(this.#options);
   }
 
   async #readInThread(): Promise<RoutingReading> {

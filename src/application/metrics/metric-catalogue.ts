@@ -1,0 +1,54 @@
+/** Every series of the proxy, once: the endpoint and the check of docs/metrics.md derive from this table. */
+export interface MetricDescription {
+  readonly type: 'counter' | 'gauge';
+  readonly labels: readonly string[];
+  readonly help: string;
+}
+
+const BACKEND = ['backend', 'region'] as const;
+const RULE = ['router', 'rule'] as const;
+
+export const METRICS = {
+  edgeproxy_connections_total: counter('Connections that came in, also those turned away.'),
+  edgeproxy_connections_active: gauge('Connections open now.'),
+  edgeproxy_connections_rejected_total: counter('Clients that were turned away, by reason.', 'reason'),
+  edgeproxy_connections_ended_total: counter('Connections that were relayed and have ended, by reason.', 'reason'),
+  edgeproxy_bytes_sent_total: counter('Bytes sent to clients.'),
+  edgeproxy_bytes_received_total: counter('Bytes received from clients.'),
+  edgeproxy_datagrams_sent_total: counter('Datagrams sent to clients.'),
+  edgeproxy_datagrams_received_total: counter('Datagrams received from clients.'),
+  edgeproxy_datagrams_dropped_total: counter('Datagrams dropped because a socket or a session had no room.'),
+  edgeproxy_udp_sessions: gauge('UDP sessions now; each is a connection, too.'),
+  edgeproxy_backend_connections_total: counter('Connections made to the backend.', ...BACKEND),
+  edgeproxy_backend_connections_active: gauge('Connections to the backend now.', ...BACKEND),
+  edgeproxy_backend_errors_total: counter('Connects to the backend that failed, by reason.', ...BACKEND, 'reason'),
+  edgeproxy_backend_up: gauge('1 where the backend takes new clients, else 0.', ...BACKEND),
+  edgeproxy_bindings: gauge('Clients that are bound to a backend; counted every collect_interval.'),
+  edgeproxy_worker_connections_active: gauge('Connections of the worker now.', 'worker'),
+  edgeproxy_worker_restarts_total: counter('Workers that died and had a successor.'),
+  edgeproxy_worker_event_loop_lag_seconds: gauge('What the loop of the latest worker was late by, at its last turn.'),
+  edgeproxy_router_selections_total: counter('Clients that the rule has got a backend for.', ...RULE),
+  edgeproxy_router_errors_total: counter('Clients that the rule had no backend for.', ...RULE, 'reason'),
+  edgeproxy_routing_reload_total: counter('Looks at the routing database, by what came of them.', 'result'),
+  edgeproxy_routing_backends: gauge('Backends of the routing table in force.'),
+  edgeproxy_splice_pipes: gauge('Pipes for splicing, used and kept.'),
+  edgeproxy_splice_fallback_total: counter('Times that a stream was copied for want of a pipe.'),
+} as const satisfies Readonly<Record<string, MetricDescription>>;
+
+export type MetricName = keyof typeof METRICS;
+
+export interface Sample {
+  readonly labels: Readonly<Record<string, string>>;
+  readonly value: number;
+}
+
+/** Every series as it is now; one of which there is nothing yet is left out. */
+export type Samples = Readonly<Record<MetricName, readonly Sample[]>>;
+
+function counter(help: string, ...labels: readonly string[]): MetricDescription {
+  return { type: 'counter', labels, help };
+}
+
+function gauge(help: string, ...labels: readonly string[]): MetricDescription {
+  return { type: 'gauge', labels, help };
+}

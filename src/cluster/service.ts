@@ -1,0 +1,35 @@
+import type { NativeAcceptor, NativeAddon } from '../adapters/outbound/native/native-addon.js';
+import type { CountedRule } from '../application/metrics/proxy-metrics.js';
+import type { Logger } from '../application/ports/logger.js';
+import type { ProxyConfig } from '../application/proxy-config.js';
+import type { RunTotals } from '../application/run-totals.js';
+import type { ControlRegion } from '../domain/shared/control-region.js';
+import type { PublishedBackend } from '../domain/shared/routes-writer.js';
+import type { WorkerSupervisor } from './worker-supervisor.js';
+
+/** A part of the primary that has a life of its own beside the routing of clients: health checks, the watchdog, … */
+export interface Service {
+  /** Resolves when nothing of it can fail at start() any more; rejects with an EdgeproxyError where it cannot start. */
+  prepare?(): Promise<void>;
+  /** Workers take clients from now on. */
+  start(): void;
+  /** Another configuration is in force; also called once before start(). */
+  configure(config: ProxyConfig): void;
+  /** Another routing table is in force; also called once before start(). */
+  useBackends?(published: readonly PublishedBackend[]): void;
+  /** The drain begins. Idempotent. */
+  stop(): void;
+}
+
+/** What services are made of. */
+export interface ServiceParts {
+  readonly native: NativeAddon;
+  readonly logger: Logger;
+  readonly region: ControlRegion;
+  readonly acceptor: NativeAcceptor;
+  readonly supervisor: WorkerSupervisor;
+  readonly totals: RunTotals;
+  readonly countedRules: () => readonly CountedRule[];
+  /** An older version, which this one takes over from, still has what it listens on. */
+  readonly isUpgrade: boolean;
+}

@@ -1,0 +1,27 @@
+/** The primary's services: one line each. */
+import { AccessListsService } from './access-lists-service.js';
+import { AdmissionUpkeep } from './admission-upkeep.js';
+import { BackendStateKeeper } from './backend-state-keeper.js';
+import { DrainService } from './drain-service.js';
+import { HealthService } from './health-service.js';
+import { MetricsService } from './metrics-service.js';
+import { RejectionLog } from './rejection-log.js';
+import type { Service, ServiceParts } from './service.js';
+import { Watchdog } from './watchdog.js';
+
+type MakeService = (parts: ServiceParts) => Service;
+
+const SERVICES: readonly MakeService[] = [
+  (parts) => new AccessListsService(parts),
+  (parts) => new AdmissionUpkeep(parts),
+  (parts) => new BackendStateKeeper(parts),
+  (parts) => new HealthService(parts),
+  (parts) => new RejectionLog(parts),
+  (parts) => new Watchdog(parts),
+  (parts) => new DrainService(parts),
+  (parts) => new MetricsService(parts),
+];
+
+export function makeServices(parts: ServiceParts): readonly Service[] {
+  return SERVICES.map((make) => make(parts));
+}

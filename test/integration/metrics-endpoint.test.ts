@@ -1,0 +1,243 @@
+/** Scrapes of a running proxy, read as strictly as Prometheus' text format is specified. */
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { connect } from 'node:net';
+import { describe, it } from 'node:test';
+import { METRICS } from '../../src/application/metrics/metric-catalogue.js';
+import { echo } from '../support/backend-behaviours.js';
+import { ConfigFile } from '../support/config-file.js';
+import { eventually } from '../support/eventually.js';
+import { parseExposition, type ScrapedFamily } from '../support/exposition-text.js';
+import { upgrade } from '../support/generations.js';
+import { connectPeer } from '../support/peer.js';
+import { spawnProxy, startProxy, type ProxyOptions, type ProxyProcess } from '../support/proxy-process.js';
+import { edit } from '../support/routing-edits.js';
+import type { Owner } from '../support/scratch-directory.js';
+import { startBackend } from '../support/tcp-backend.js';
+
+const TIME_LIMIT = { timeout: 120_000 };
+/** An address of this process's own on the loopback: at an upgrade the port must be known before. */
+const OWN_ADDRESS = `127.78.${(process.pid >> 8) & 255}.${process.pid & 255}:9090`;
+
+interface Scrape {
+  readonly families: ReadonlyMap<string, ScrapedFamily>;
+  readonly value: (name: keyof typeof METRICS, labels?: Readonly<Record<string, string>>) => number | undefined;
+}
+
+async function startWithMetrics(owner: Owner, options: ProxyOptions): Promise<ProxyProcess> {
+  const env = {
+    EDGEPROXY_METRICS_ENABLED: 'on',
+    EDGEPROXY_METRICS_LISTEN_ADDR: '127.0.0.1:0',
+    EDGEPROXY_METRICS_COLLECT_INTERVAL_SECS: '0.1',
+    EDGEPROXY_HEALTH_CHECK_ENABLED: 'off',
+    ...options.env,
+  };
+  return startProxy(owner, { ...options, env });
+}
+
+async function urlOf(proxy: ProxyProcess): Promise<string> {
+  const { address, port, path } = await proxy.waitForLog(({ msg }) => msg === 'metrics are served');
+  return `http://${String(address)}:${Number(port)}${String(path)}`;
+}
+
+async function scrape(url: string): Promise<Scrape> {
+  const response = await fetch(url);
+  assert.equal(response.status, 200);
+  assert.equal(response.headers.get('content-type'), 'text/plain; version=0.0.4; charset=utf-8');
+  const families = parseExposition(await response.text());
+  const value = (name: string, labels: Readonly<Record<string, string>> = {}): number | undefined =>
+    families
+      .get(name)
+      ?.samples.find((sample) => Object.entries(labels).every(([key, text]) => sample.labels[key] === text))?.value;
+  return { families, value };
+}
+
+/** Scrapes until what is there fits: an answer may serve for some milliseconds. */
+function scrapedUntil(what: string, url: string, fits: (found: Scrape) => boolean): Promise<Scrape> {
+  return eventually(what, async () => {
+    const found = await scrape(url);
+    return fits(found) ? found : undefined;
+  });
+}
+
+async function exchange(owner: Owner, proxy: ProxyProcess, clients: number): Promise<void> {
+  for (let client = 0; client < clients; client++) {
+    const peer = await connectPeer(owner, proxy);
+    await peer.write('hello');
+    assert.equal(String(await peer.read(5)), 'hello');
+    await peer.end();
+    await peer.readToEnd();
+  }
+}
+
+describe('the metrics endpoint', TIME_LIMIT, () => {
+  it('has every series, with what came to pass', async (t) => {
+    const backend = await startBackend(t, echo);
+    const id = 'b"\\1';
+    const backends = [
+      { id, region: 'sa', port: backend.port },
+      { id: 'down', region: 'eu', port: 1, isHealthy: false },
+    ];
+    const proxy = await startWithMetrics(t, { backends });
+    const url = await urlOf(proxy);
+    await exchange(t, proxy, 3);
+    const open = await connectPeer(t, proxy);
+    await open.write('x');
+    await open.read(1);
+    const { families, value } = await scrapedUntil('three have ended', url, (found) => {
+      const ended = found.value('edgeproxy_connections_ended_total', { reason: 'finished' });
+      return ended === 3 && found.value('edgeproxy_bindings') === 1;
+    });
+    for (const [name, { type }] of Object.entries(METRICS)) assert.equal(families.get(name)?.type, type, name);
+    for (const name of ['process_resident_memory_bytes', 'nodejs_eventloop_lag_p99_seconds'])
+      assert.ok(families.has(name), name);
+    assert.deepEqual(
+      [
+        value('edgeproxy_connections_total'),
+        value('edgeproxy_connections_active'),
+        value('edgeproxy_bytes_sent_total'),
+        value('edgeproxy_bytes_received_total'),
+        value('edgeproxy_backend_connections_total', { backend: id, region: 'sa' }),
+        value('edgeproxy_backend_connections_active', { backend: id }),
+        value('edgeproxy_backend_up', { backend: id }),
+        value('edgeproxy_backend_up', { backend: 'down', region: 'eu' }),
+        value('edgeproxy_routing_backends'),
+        value('edgeproxy_connections_rejected_total', { reason: 'no_backend' }),
+      ],
+      [4, 1, 16, 16, 4, 1, 1, 0, 2, 0],
+    );
+    const byWorker = families.get('edgeproxy_worker_connections_active')?.samples ?? [];
+    assert.deepEqual([byWorker.length, byWorker.reduce((sum, sample) => sum + sample.value, 0)], [2, 1]);
+    assert.ok((value('edgeproxy_routing_reload_total', { result: 'changed' }) ?? 0) >= 1);
+    // A removed backend's series go with it.
+    await edit(proxy, { down: { deleted: 1 } });
+    await scrapedUntil('the backend is gone', url, (found) => {
+      const labels = found.families.get('edgeproxy_backend_connections_total')?.samples.map((sample) => sample.labels);
+      return labels?.length === 1 && labels[0]?.['backend'] === id;
+    });
+  });
+
+  it('counts what each rule has got backends for', async (t) => {
+    const backend = await startBackend(t, echo);
+    const rule = (name: string, port: number, enabled: boolean): string => `
+      [[rules]]
+      name = "${name}"
+      router = "turns"
+      [rules.matcher]
+      type = "source_ip"
+      cidr = "${name === 'here' ? '127.0.0.1/32' : '127.0.0.2/32'}"
+      [[rules.backends]]
+      id = "own"
+      address = "127.0.0.1:${port}"
+      enabled = ${enabled}
+    `;
+    const file = await ConfigFile.make(t, {});
+    const turns = '[routers.turns]\nplugin = "round_robin"\n';
+    file.writeText(turns + rule('here', backend.port, true) + rule('elsewhere', 1, false));
+    const proxy = await startWithMetrics(t, { args: ['--config', file.path] });
+    const url = await urlOf(proxy);
+    await exchange(t, proxy, 2);
+    const elsewhere = connect({ port: proxy.port, host: proxy.address, localAddress: '127.0.0.2' });
+    // Not once(): that rejects at the reset which it is to get.
+    await new Promise((resolve) => elsewhere.on('error', () => undefined).on('close', resolve));
+    const { value } = await scrapedUntil('all three are counted', url, (found) => {
+      return found.value('edgeproxy_connections_total') === 3 && found.value('edgeproxy_connections_active') === 0;
+    });
+    const of = (name: string): Record<string, string> => ({ router: 'turns', rule: name });
+    assert.deepEqual(
+      [
+        value('edgeproxy_router_selections_total', of('here')),
+        value('edgeproxy_router_errors_total', { ...of('here'), reason: 'no_backend' }),
+        value('edgeproxy_router_selections_total', of('elsewhere')),
+        value('edgeproxy_router_errors_total', { ...of('elsewhere'), reason: 'no_backend' }),
+      ],
+      [2, 0, 0, 1],
+    );
+  });
+
+  it('counts on where a worker dies', async (t) => {
+    const backend = await startBackend(t, echo);
+    const proxy = await startWithMetrics(t, { backends: [{ port: backend.port }], workers: 1 });
+    const url = await urlOf(proxy);
+    await exchange(t, proxy, 2);
+    await scrapedUntil('both are counted', url, ({ value }) => value('edgeproxy_connections_active') === 0);
+    const [worker = 0] = proxy.workerPids;
+    const next = proxy.log.next(({ msg }) => msg === 'worker takes clients');
+    process.kill(worker, 'SIGKILL');
+    await next;
+    await exchange(t, proxy, 1);
+    const { value } = await scrapedUntil(
+      'all are counted',
+      url,
+      (found) => found.value('edgeproxy_connections_total') === 3,
+    );
+    assert.deepEqual(
+      [value('edgeproxy_worker_restarts_total'), value('edgeproxy_backend_connections_total', { backend: 'b0' })],
+      [1, 3],
+    );
+  });
+
+  it('answers GET and HEAD of its path alone, to a bounded number of clients', async (t) => {
+    const proxy = await startWithMetrics(t, { workers: 1, env: { EDGEPROXY_METRICS_PATH: '/own/path' } });
+    const url = await urlOf(proxy);
+    assert.equal(new URL(url).pathname, '/own/path');
+    const head = await fetch(url, { method: 'HEAD' });
+    assert.deepEqual([head.status, await head.text()], [200, '']);
+    assert.ok(Number(head.headers.get('content-length')) > 1000);
+    assert.equal((await fetch(`${url}?a=b`)).status, 200);
+    assert.equal((await fetch(new URL('/metrics', url))).status, 404);
+    const post = await fetch(url, { method: 'POST', body: 'x' });
+    assert.deepEqual([post.status, post.headers.get('allow')], [405, 'GET, HEAD']);
+    const { hostname, port } = new URL(url);
+    const sockets = Array.from({ length: 40 }, () => connect(Number(port), hostname));
+    t.after(() => sockets.forEach((socket) => socket.destroy()));
+    let closed = 0;
+    for (const socket of sockets) {
+      socket.on('error', () => undefined);
+      socket.on('close', () => closed++);
+    }
+    await eventually('all but 16, less those that fetch keeps, are closed', () => closed >= 24);
+    for (const socket of sockets) socket.destroy();
+    await eventually('there is room again', () =>
+      fetch(url).then(
+        ({ ok }) => ok,
+        () => false,
+      ),
+    );
+  });
+
+  it('goes over to the new version at an upgrade', async (t) => {
+    const proxy = await startWithMetrics(t, { env: { EDGEPROXY_METRICS_LISTEN_ADDR: OWN_ADDRESS } });
+    const url = await urlOf(proxy);
+    const pidOf = async (): Promise<number | undefined> =>
+      (await scrape(url)).value('process_start_time_seconds' as never);
+    const before = await pidOf();
+    await upgrade(proxy);
+    const after = await eventually('the new version answers', () =>
+      pidOf().then(
+        (start) => start !== before && start,
+        () => false,
+      ),
+    );
+    assert.ok(Number(after) > Number(before));
+  });
+
+  it('ends the start where its address cannot be had, and is not there unless asked for', async (t) => {
+    const proxy = await startWithMetrics(t, {});
+    const { host } = new URL(await urlOf(proxy));
+    const env = { EDGEPROXY_METRICS_ENABLED: 'on', EDGEPROXY_METRICS_LISTEN_ADDR: host };
+    const other = await spawnProxy(t, { env });
+    assert.deepEqual(await other.exit, { code: 2, signal: null });
+    const line = other.log.lines.find(({ level }) => level === 'error');
+    assert.deepEqual([line?.['code'], line?.['port']], ['EP_METRICS_LISTEN', Number(host.split(':')[1])]);
+    assert.deepEqual(await proxy.stop(), { code: 0, signal: null });
+    const { port, hostname } = new URL(`http://${host}`);
+    const [error] = (await once(connect(Number(port), hostname), 'error')) as [NodeJS.ErrnoException];
+    assert.equal(error.code, 'ECONNREFUSED');
+    const silent = await startProxy(t, { env: { ...env, EDGEPROXY_METRICS_ENABLED: 'off' } });
+    assert.equal(
+      silent.log.lines.some(({ msg }) => msg === 'metrics are served'),
+      false,
+    );
+  });
+});
