@@ -59,10 +59,14 @@ async function measure(name: string, type: CheckType | null, port: number): Prom
       const timer = setTimeout(action, delayMs);
       return () => clearTimeout(timer);
     },
-    onChange: () => void changes++,
+    onChange: () => {
+      changes += 1;
+    },
     onForget: () => undefined,
     onConnect: () => undefined,
-    onSkip: () => void changes++,
+    onSkip: () => {
+      changes += 1;
+    },
   });
   monitor.configure(type === null ? null : settings(type));
   monitor.useBackends(table(port));

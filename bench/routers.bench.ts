@@ -161,7 +161,7 @@ async function measure(name: string, backends: number): Promise<void> {
 const [, , wanted, backends] = process.argv;
 if (wanted !== undefined) await measure(wanted, Number(backends ?? COUNTS[0]));
 else {
-  process.stdout.write(`${'ns'.padEnd(42)} ${'routes'} ${'least'.padStart(12)} ${'p50'.padStart(12)}\n`);
+  process.stdout.write(`${'ns'.padEnd(42)} routes ${'least'.padStart(12)} ${'p50'.padStart(12)}\n`);
   for (const { name } of CASES) {
     for (const count of COUNTS) {
       const script = fileURLToPath(import.meta.url);

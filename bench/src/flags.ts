@@ -8,6 +8,8 @@ export interface Flags {
   readonly seconds: number;
   readonly json: string | undefined;
   readonly markdown: string | undefined;
+  /** Also as a page of HTML beside the JSON. */
+  readonly isReport: boolean;
   readonly isCheck: boolean;
   readonly isHelp: boolean;
 }
@@ -17,6 +19,7 @@ export const USAGE = `usage: npm run bench -- [flags]
   --rounds N       rounds (default 5)          --seconds S      length of one measurement (default 1)
   --quick          2 rounds of 0.5 s           --json FILE      also write the results there
   --markdown FILE  write the tables as Markdown
+  --report         also write one HTML page with plots, beside the results
   --check          exit code 1 when a target is missed or something failed`;
 
 const DEFAULT = { rounds: 5, seconds: 1 };
@@ -45,6 +48,7 @@ export function parseFlags(args: readonly string[]): Flags {
       seconds: { type: 'string' },
       json: { type: 'string' },
       markdown: { type: 'string' },
+      report: { type: 'boolean', default: false },
       quick: { type: 'boolean', default: false },
       check: { type: 'boolean', default: false },
       help: { type: 'boolean', default: false },
@@ -58,6 +62,7 @@ export function parseFlags(args: readonly string[]): Flags {
     seconds: positive('seconds', values.seconds, fallback.seconds),
     json: values.json,
     markdown: values.markdown,
+    isReport: values.report,
     isCheck: values.check,
     isHelp: values.help,
   };

@@ -45,7 +45,7 @@ function linesOf(child: ChildProcessByStdio<Writable, Readable, null>): AsyncIte
 }
 
 async function nextLine(lines: AsyncIterator<string>): Promise<string> {
-  const { value, done } = await lines.next();
-  if (done === true) throw new Error('the client that holds connections ended early');
-  return value;
+  const line = await lines.next();
+  if (line.done === true) throw new Error('the client that holds connections ended early');
+  return line.value;
 }

@@ -11,6 +11,8 @@ import { raiseKernelSettings, type KernelSettings } from './kernel-settings.js';
 import { describeMachine } from './machine.js';
 import type { ProxyDefinition } from './model.js';
 import { buildNative } from './native-build.js';
+import { htmlReport } from './page/html-report.js';
+import { Progress } from './progress.js';
 import { hasFailures, jsonReport, markdownReport, plainReport, type Report } from './report.js';
 import { Runner } from './runner.js';
 import { becomeOnlyRun } from './single-run.js';
@@ -64,8 +66,22 @@ async function measure(flags: Flags): Promise<Report> {
   notes.forEach(print);
   const { rounds, seconds } = flags;
   const isEverywhere = flags.proxies !== undefined;
-  const plan = { works, proxies, isEverywhere, programs, directory, rounds, seconds, report: print };
-  const results = await new Runner(plan).run();
+  const bar = new Progress(process.stdout, works.length);
+  const told = {
+    report: (line: string) => bar.print(line),
+    progress: (...at: Parameters<Progress['show']>) => bar.show(...at),
+  };
+  const results = await new Runner({
+    works,
+    proxies,
+    isEverywhere,
+    programs,
+    directory,
+    rounds,
+    seconds,
+    ...told,
+  }).run();
+  bar.end();
   return {
     command: ['npm run bench --', ...process.argv.slice(2)].join(' '),
     startedAt: startedAt.toISOString(),
@@ -83,10 +99,14 @@ async function measure(flags: Flags): Promise<Report> {
 function store(report: Report, flags: Flags): void {
   const directory = join(BENCH_DIRECTORY, 'results');
   mkdirSync(directory, { recursive: true });
-  const file = join(directory, `${report.startedAt.replaceAll(':', '-')}.json`);
+  const path = join(directory, report.startedAt.replaceAll(':', '-'));
   const json = jsonReport(report);
-  writeFileSync(file, json);
-  print(`\nresults: ${file}`);
+  writeFileSync(`${path}.json`, json);
+  print(`\nresults: ${path}.json`);
+  if (flags.isReport) {
+    writeFileSync(`${path}.html`, htmlReport(report));
+    print(`report: ${path}.html`);
+  }
   if (flags.json !== undefined) writeFileSync(flags.json, json);
   if (flags.markdown !== undefined) writeFileSync(flags.markdown, markdownReport(report));
 }

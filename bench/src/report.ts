@@ -1,4 +1,4 @@
-/** The three forms of a report: terminal, JSON, Markdown. */
+/** Three forms of a report: terminal, JSON, Markdown; the fourth is page/html-report.ts. */
 import type { Machine } from './machine.js';
 import type { Results, Work } from './model.js';
 import { medianOf } from './statistics.js';
@@ -18,18 +18,18 @@ export interface Report {
   readonly verdicts: readonly Verdict[];
 }
 
-function tablesOf(work: Work, results: Results): (readonly Row[])[] {
+export function tablesOf(work: Work, results: Results): (readonly Row[])[] {
   const ratios = RATIO_BASES.map((base) => ratioRows(work, results, base)).filter((rows) => rows.length > 1);
   return [figureRows(work, results), ...ratios];
 }
 
-function verdictRows(verdicts: readonly Verdict[]): Row[] {
+export function verdictRows(verdicts: readonly Verdict[]): Row[] {
   const answer = (isMet: boolean | undefined): string => (isMet === undefined ? 'not measured' : isMet ? 'yes' : 'NO');
   const rows = verdicts.map(({ figure, wanted, reached, isMet }) => [figure, wanted, reached, answer(isMet)]);
   return [['figure', 'target', 'reached', 'met'], ...rows];
 }
 
-function machineLine({ machine, rounds, seconds, tookSeconds, startedAt }: Report): string {
+export function machineLine({ machine, rounds, seconds, tookSeconds, startedAt }: Report): string {
   const { cpu, cpus, memoryGb, kernel, node, commit } = machine;
   const run = `${rounds} rounds of ${seconds} s, ${tookSeconds.toFixed(0)} s in all`;
   return `${startedAt} · ${cpus} × ${cpu}, ${memoryGb} GB, Linux ${kernel}, Node ${node}, commit ${commit} · ${run}`;

@@ -25,6 +25,8 @@ export interface Plan extends RunPlan {
   readonly isEverywhere: boolean;
   /** On loopback unless said. */
   readonly backendPlace?: BackendPlace;
+  /** Told before each measurement: works done, the part of the present one that is done, what is measured. */
+  readonly progress?: (worksDone: number, part: number, doing: string) => void;
 }
 
 type Measurement = Omit<Sample, 'round'>;
@@ -52,11 +54,16 @@ export class Runner {
   async run(): Promise<Results> {
     for (const work of this.#plan.works) {
       const startedMs = performance.now();
+      this.#show(work, 0, '');
       if ('runAlone' in work) this.#results.set(work.name, await this.#runAlone(work));
       else await this.#runWork(work);
       this.#plan.report(`${work.name}: ${((performance.now() - startedMs) / 1_000).toFixed(0)} s`);
     }
     return this.#results;
+  }
+
+  #show(work: Work, part: number, detail: string): void {
+    this.#plan.progress?.(this.#plan.works.indexOf(work), part, `${work.name} ${detail}`.trim());
   }
 
   async #runAlone(work: StandaloneWork): Promise<ReadonlyMap<string, readonly Sample[]>> {
@@ -77,8 +84,9 @@ export class Runner {
     try {
       const rounds = work.rounds(this.#plan.rounds);
       for (let round = 0; round < rounds; round += 1) {
-        for (const proxy of rotated(suitable, round)) {
+        for (const [index, proxy] of rotated(suitable, round).entries()) {
           if (!isDue(proxy, round)) continue;
+          this.#show(work, (round + index / suitable.length) / rounds, `round ${round + 1}, ${proxy.name}`);
           const measurement = await this.#measureOrExplain(work, proxy, round);
           results.get(proxy.name)?.push({ round, ...measurement });
           await sleep(SETTLE_MS);
