@@ -61,7 +61,18 @@ describe('backend states', () => {
     assert.equal(states.halfOpen(1), true);
     assert.deepEqual([states.breaker(1), states.trialsLeft(1)], [BREAKER_STATE.HALF_OPEN, 2]);
     assert.equal(states.isAvailable(1), false);
+  });
+
+  it('does not forget the trials of a breaker that is half-open already', () => {
+    const { region, states } = rig();
+    states.configure({ failureThreshold: 5, successThreshold: 3, trials: 2, panicPercent: 0 });
+    open(region, 1);
+    states.halfOpen(1);
+    region.words[region.backendAt(1) + BACKEND.TRIALS] = 2;
+    region.words[region.backendAt(1) + BACKEND.SUCCESSES] = 1;
+    const { generation } = states;
     assert.equal(states.halfOpen(1), false);
+    assert.deepEqual([states.successes(1), states.trialsLeft(1), states.generation], [1, 1, generation]);
   });
 
   it('lets as many trials start anew as are undecided, without forgetting those that succeeded', () => {

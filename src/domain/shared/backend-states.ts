@@ -87,12 +87,13 @@ export class BackendStates {
 
   /** Lets trial connections through an open breaker; false where it is not open. */
   halfOpen(slot: number): boolean {
+    // Before anything is changed: trials of one that is half-open already are under way. Workers leave an open one alone.
+    const at = this.#at(slot, BACKEND.BREAKER);
+    if (this.#load(at) !== BREAKER_STATE.OPEN) return false;
     // Both before the state: a worker that finds it half-open counts from 0.
     Atomics.store(this.#words, this.#at(slot, BACKEND.SUCCESSES), 0);
     Atomics.store(this.#words, this.#at(slot, BACKEND.TRIALS), 0);
-    const at = this.#at(slot, BACKEND.BREAKER);
-    const found = Atomics.compareExchange(this.#words, at, BREAKER_STATE.OPEN, BREAKER_STATE.HALF_OPEN);
-    if (found !== BREAKER_STATE.OPEN) return false;
+    Atomics.store(this.#words, at, BREAKER_STATE.HALF_OPEN);
     this.touch();
     return true;
   }
