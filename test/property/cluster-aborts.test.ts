@@ -18,13 +18,14 @@ import { openDescriptors } from '../support/process-facts.js';
 import { startProxy, type ProxyProcess } from '../support/proxy-process.js';
 import type { Owner } from '../support/scratch-directory.js';
 
-const TIME_LIMIT = { timeout: 240_000 };
+const TIME_LIMIT = { timeout: 480_000 };
 const RUN_MS = 200_000;
 const BACKENDS = 6;
 const CLIENT_PROCESSES = 2;
 const WARM_UP = 1000;
 const KILLS = 6;
 const BETWEEN_KILLS_MS = 100;
+const LOOK_MS = 5;
 /** To be repeated with the seed that a failure names. */
 const SEED = Number(process.env['TEST_SEED'] ?? randomInt(1, 2 ** 31));
 
@@ -67,6 +68,20 @@ function descriptorsOf(proxy: ProxyProcess): number[] {
     (pid, worker) => openDescriptors(pid) - 2 * proxy.counters.gauge(worker, 'SPLICE_PIPES'),
   );
   return [openDescriptors(proxy.pid), ...workers];
+}
+
+/** The last successor of a killed worker may still be reading what it was sent, and anybody may read a file for a moment. */
+async function descriptorsAsBefore(proxy: ProxyProcess, before: readonly number[]): Promise<void> {
+  const state = (): object => ({ now: descriptorsOf(proxy), before });
+  await eventually('descriptors are as before', () => isDeepStrictEqual(descriptorsOf(proxy), before), { state });
+}
+
+/** The most pipes that were there at a look. Who aborts a spliced stream takes its pipe along: at the end there may be none. */
+function mostPipes(owner: Owner, { counters }: ProxyProcess): () => number {
+  let most = 0;
+  const looking = setInterval(() => (most = Math.max(most, counters.gauges('SPLICE_PIPES'))), LOOK_MS);
+  owner.after(() => clearInterval(looking));
+  return () => most;
 }
 
 function endedOrRejected({ counters }: ProxyProcess): number {
@@ -123,17 +138,18 @@ for (const { accept, connections, connectionsWithKills } of modes) {
       t.diagnostic(`TEST_SEED=${SEED}`);
       const { proxy, run } = await startWorld(t, accept);
       const descriptors = descriptorsOf(proxy);
+      const pipes = mostPipes(t, proxy);
       const { pids } = proxy;
       const before = proxy.counters.total('ACCEPTED');
       await run(connections);
       await atRest(proxy);
       assert.equal(proxy.counters.total('ACCEPTED') - before, connections);
-      assert.deepEqual(descriptorsOf(proxy), descriptors);
+      await descriptorsAsBefore(proxy, descriptors);
       assert.deepEqual(proxy.pids, pids);
       for (const reason of ['finished', 'client_reset', 'backend_reset'] as const) {
         assert.ok(proxy.counters.ended(reason) > connections / 100, `hardly any connection ended by ${reason}`);
       }
-      assert.ok(proxy.counters.gauges('SPLICE_PIPES') > 0, 'nothing was spliced');
+      assert.ok(pipes() > 0, 'nothing was spliced');
     });
 
     it('leave nothing behind where workers are killed meanwhile, and refuse nobody', async (t) => {
@@ -142,9 +158,7 @@ for (const { accept, connections, connectionsWithKills } of modes) {
       const descriptors = descriptorsOf(proxy);
       await Promise.all([run(connectionsWithKills), killWorkers(proxy, KILLS)]);
       await atRest(proxy, true);
-      // The last successor may still be reading what it was sent.
-      const isAsBefore = (): boolean => isDeepStrictEqual(descriptorsOf(proxy), descriptors);
-      await eventually('descriptors are as before', isAsBefore, { state: () => [descriptorsOf(proxy), descriptors] });
+      await descriptorsAsBefore(proxy, descriptors);
       assert.ok(proxy.counters.total('ACCEPTED') > connectionsWithKills);
     });
   });
