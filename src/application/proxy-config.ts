@@ -131,6 +131,14 @@ export interface ProxyConfig {
   readonly metricsPath: string;
   readonly metricsCollectSecs: number;
 
+  readonly isApiEnabled: boolean;
+  readonly apiListen: ListenAddress;
+  /** null = none. */
+  readonly apiToken: string | null;
+  /** Requests per second and address; 0 = off. */
+  readonly apiRateLimit: number;
+  readonly heartbeatTtlSecs: number;
+
   readonly logLevel: LogLevel;
   readonly logFormat: LogFormat;
   /** null = standard output. */

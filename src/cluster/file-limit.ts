@@ -1,4 +1,5 @@
 /** What RLIMIT_NOFILE allows a configuration: raised as far as it goes, then shared out. */
+import { MAX_API_CONNECTIONS } from '../adapters/inbound/api/api-limits.js';
 import { MAX_METRICS_CONNECTIONS } from '../adapters/inbound/metrics/metrics-limits.js';
 import type { NativeAddon } from '../adapters/outbound/native/native-addon.js';
 import type { Logger } from '../application/ports/logger.js';
@@ -9,12 +10,14 @@ import { fitDescriptors, primaryDescriptors, type DescriptorBudget } from './des
 
 /** The endpoint's socket and who asks it. */
 const METRICS_DESCRIPTORS = 1 + MAX_METRICS_CONNECTIONS;
+const API_DESCRIPTORS = 1 + MAX_API_CONNECTIONS;
 
 /** The descriptors without which the primary cannot run with this configuration. */
-export function neededByPrimary({ accept, listeners, workers, isMetricsEnabled }: ProxyConfig): number {
+export function neededByPrimary({ accept, listeners, workers, ...config }: ProxyConfig): number {
   const perWorker = accept === 'reuseport' ? listeners : listeners.filter(({ protocol }) => protocol === 'udp');
   const sockets = listeners.length + perWorker.length * (workers - 1);
-  return primaryDescriptors(workers, sockets) + (isMetricsEnabled ? METRICS_DESCRIPTORS : 0);
+  const metrics = config.isMetricsEnabled ? METRICS_DESCRIPTORS : 0;
+  return primaryDescriptors(workers, sockets) + metrics + (config.isApiEnabled ? API_DESCRIPTORS : 0);
 }
 
 interface Report {

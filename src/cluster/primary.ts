@@ -2,12 +2,12 @@
 import { writeSync } from 'node:fs';
 import { EmbeddedGeoSource } from '../adapters/outbound/geo/embedded-geo-source.js';
 import type { ConfigSource } from '../adapters/inbound/config/config-source.js';
-import { createLogger, type ProcessLogger } from '../adapters/outbound/log/create-logger.js';
+import { createLogger, type ProcessLogger, type TroubleListener } from '../adapters/outbound/log/create-logger.js';
 import { loadNativeAddon, type NativeAddon } from '../adapters/outbound/native/native-addon.js';
 import { PidFile } from '../adapters/outbound/pid-file.js';
+import { EventLog } from '../application/event-log.js';
 import { EXIT_CODE } from '../application/exit-code.js';
 import type { GeoSource } from '../application/ports/geo-source.js';
-import type { Logger } from '../application/ports/logger.js';
 import type { ProxyConfig } from '../application/proxy-config.js';
 import { EdgeproxyError } from '../domain/edgeproxy-error.js';
 import { LiveConfig } from './live-config.js';
@@ -24,6 +24,7 @@ interface Run {
   readonly config: ProxyConfig;
   readonly source: ConfigSource;
   readonly logger: ProcessLogger;
+  readonly events: EventLog;
   readonly stop: StopSignals;
   readonly inheritance: Inheritance | null;
   readonly version: string;
@@ -41,11 +42,13 @@ export async function runPrimary(
   version: string,
 ): Promise<number> {
   const file = openLogFile(config);
-  const logger = createLogger({ level: config.logLevel, format: config.logFormat, role: 'primary', file });
+  const events = new EventLog(() => Date.now());
+  const onTrouble: TroubleListener = (kind, context, message) => events.note(kind, context, message);
+  const logger = createLogger({ level: config.logLevel, format: config.logFormat, role: 'primary', file, onTrouble });
   for (const warning of warnings) logger.warn({}, warning);
-  const run: Run = { config, source, logger, stop: firstStopSignal(), inheritance, version };
+  const run: Run = { config, source, logger, events, stop: firstStopSignal(), inheritance, version };
   try {
-    await (config.isDemo ? runDemo(run) : runUntilSignal(run, await makeParts(config, logger)));
+    await (config.isDemo ? runDemo(run) : runUntilSignal(run, await makeParts(config, run)));
     return EXIT_CODE.OK;
   } catch (error) {
     if (!(error instanceof EdgeproxyError)) {
@@ -57,11 +60,13 @@ export async function runPrimary(
   }
 }
 
-async function makeParts(config: ProxyConfig, logger: Logger): Promise<ProxyParts> {
+async function makeParts(config: ProxyConfig, { logger, events, version }: Run): Promise<ProxyParts> {
   const native = loadNativeAddon();
   return {
     native,
     logger,
+    events,
+    version,
     repository: openRoutingSources(config, logger),
     geo: config.geoipPath === null ? new EmbeddedGeoSource(native) : await openMmdb(config.geoipPath, native),
   };
@@ -75,14 +80,14 @@ async function openMmdb(path: string, native: NativeAddon): Promise<GeoSource> {
 
 /** Loaded only now: who runs no demo need not wait for its code. */
 async function runDemo(run: Run): Promise<void> {
-  const { config, logger } = run;
+  const { config } = run;
   const [{ Demo, demoInstructions }, { DemoGeoSource }] = await Promise.all([
     import('./demo/demo.js'),
     import('./demo/demo-geo-source.js'),
   ]);
   const demo = await Demo.start();
   try {
-    const parts = await makeParts(demo.configure(config), logger);
+    const parts = await makeParts(demo.configure(config), run);
     const geo = config.geoipPath === null ? new DemoGeoSource(parts.native) : parts.geo;
     await runUntilSignal(run, { ...parts, geo }, (proxy) => {
       print(demoInstructions(proxy.bound, config.region));

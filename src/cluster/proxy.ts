@@ -5,6 +5,7 @@
  * database and the geo database are read; clients wait in the kernel's queue until both are in force.
  */
 import { NATIVE_REGION_KIND, type NativeAcceptor, type NativeAddon } from '../adapters/outbound/native/native-addon.js';
+import type { EventLog } from '../application/event-log.js';
 import type { GeoSource } from '../application/ports/geo-source.js';
 import type { Logger } from '../application/ports/logger.js';
 import type { RoutingRepository, RoutingSnapshot } from '../application/ports/routing-repository.js';
@@ -46,6 +47,8 @@ export interface ProxyParts {
   readonly logger: Logger;
   /** Listening sockets of an older version. */
   readonly inherited?: readonly InheritedListener[];
+  readonly version: string;
+  readonly events: EventLog;
   /** What that version remembers of its clients. */
   readonly memory?: InheritedMemory | null;
 }
@@ -102,6 +105,7 @@ export class Proxy {
       totals: this.#totals,
       countedRules: () => this.#rules.counted,
       isUpgrade: Boolean(parts.memory),
+      control: { version: parts.version, events: parts.events, bound: () => this.bound },
     });
     this.#supervisor.admission.useRulesCheck((workerIndex) => this.#rules.has(workerIndex));
     for (const service of this.#services) service.configure(config);

@@ -1,6 +1,8 @@
 import type { NativeAcceptor, NativeAddon } from '../adapters/outbound/native/native-addon.js';
 import type { CountedRule } from '../application/metrics/proxy-metrics.js';
 import type { Logger } from '../application/ports/logger.js';
+import type { EventLog } from '../application/event-log.js';
+import type { BoundListener } from '../application/listener-config.js';
 import type { ProxyConfig } from '../application/proxy-config.js';
 import type { RunTotals } from '../application/run-totals.js';
 import type { ControlRegion } from '../domain/shared/control-region.js';
@@ -21,6 +23,14 @@ export interface Service {
   stop(): void;
 }
 
+/** What a service may ask of the primary. */
+export interface PrimaryControl {
+  readonly version: string;
+  readonly events: EventLog;
+  /** What is listened on, with real ports. */
+  bound(): readonly BoundListener[];
+}
+
 /** What services are made of. */
 export interface ServiceParts {
   readonly native: NativeAddon;
@@ -29,6 +39,7 @@ export interface ServiceParts {
   readonly acceptor: NativeAcceptor;
   readonly supervisor: WorkerSupervisor;
   readonly totals: RunTotals;
+  readonly control: PrimaryControl;
   readonly countedRules: () => readonly CountedRule[];
   /** An older version, which this one takes over from, still has what it listens on. */
   readonly isUpgrade: boolean;

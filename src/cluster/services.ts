@@ -1,6 +1,7 @@
 /** The primary's services: one line each. */
 import { AccessListsService } from './access-lists-service.js';
 import { AdmissionUpkeep } from './admission-upkeep.js';
+import { ApiService } from './api-service.js';
 import { BackendStateKeeper } from './backend-state-keeper.js';
 import { DrainService } from './drain-service.js';
 import { HealthService } from './health-service.js';
@@ -20,6 +21,7 @@ const SERVICES: readonly MakeService[] = [
   (parts) => new Watchdog(parts),
   (parts) => new DrainService(parts),
   (parts) => new MetricsService(parts),
+  (parts) => new ApiService(parts),
 ];
 
 export function makeServices(parts: ServiceParts): readonly Service[] {

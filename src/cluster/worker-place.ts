@@ -17,6 +17,8 @@ export interface WorkerPlace {
   isSuspended: boolean;
   /** Before its first life counts as a success or not. */
   hasDied: boolean;
+  /** Successors so far. */
+  restarts: number;
   /** The back-off of its successor. */
   timer: NodeJS.Timeout | null;
 }
@@ -32,6 +34,7 @@ export function emptyPlaces(workers: number): readonly WorkerPlace[] {
     isAdopted: false,
     isSuspended: false,
     hasDied: false,
+    restarts: 0,
     timer: null,
   }));
 }

@@ -7,6 +7,7 @@
  */
 import { setTimeout as delay } from 'node:timers/promises';
 import type { NativeAcceptor, NativeAddon } from '../adapters/outbound/native/native-addon.js';
+import type { PlaceFacts } from '../application/live-view.js';
 import type { Logger } from '../application/ports/logger.js';
 import type { RunTotals } from '../application/run-totals.js';
 import { EdgeproxyError } from '../domain/edgeproxy-error.js';
@@ -112,6 +113,15 @@ export class WorkerSupervisor {
     );
   }
 
+  /** All of them by index, also those whose worker is dead. */
+  get places(): readonly PlaceFacts[] {
+    return this.#places.map(({ process, isAdmitted, restarts }) => ({
+      pid: process?.pid ?? null,
+      isAdmitted,
+      restarts,
+    }));
+  }
+
   /** Ends a worker by force; it has a successor like any other that dies. */
   replace(index: number): void {
     this.#places[index]?.process?.kill();
@@ -155,7 +165,10 @@ export class WorkerSupervisor {
   #fork(place: WorkerPlace): void {
     try {
       place.process = this.#startProcess(place);
-      if (place.hasDied) this.#options.totals.workerRestarts++;
+      if (place.hasDied) {
+        place.restarts++;
+        this.#options.totals.workerRestarts++;
+      }
     } catch (error) {
       this.#options.logger.error({ worker: place.index, error }, 'worker cannot be started');
       this.#succeed(place, 0);

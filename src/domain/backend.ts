@@ -31,6 +31,8 @@ export interface Backend {
   readonly softLimit: number;
   /** 0 = unlimited. */
   readonly hardLimit: number;
+  /** Only where it is so: it would be healthy, but its last heartbeat is too old. */
+  readonly isSilent?: true;
   /** Only where it is so: health checks leave it alone. */
   readonly isUnchecked?: true;
   /** Only where there is one. */

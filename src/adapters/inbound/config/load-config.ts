@@ -4,6 +4,7 @@
  */
 import { isDeepStrictEqual } from 'node:util';
 import type { ProxyConfig } from '../../../application/proxy-config.js';
+import { apiProblems } from './api-problems.js';
 import type { FileEntry, FileSettings } from './file-settings.js';
 import { listenerProblems, listenersOf } from './listeners-of.js';
 import { nearestName } from './nearest-name.js';
@@ -62,7 +63,7 @@ export function loadConfig(input: ConfigInput): ConfigResult {
     if (problem !== null) problems.push(problem);
   }
   const warnings = [...unknownVariables(input.env), ...structures.warnings];
-  problems.push(...listenerProblems(values, structures.listeners));
+  problems.push(...listenerProblems(values, structures.listeners), ...apiProblems(values));
   if (!isComplete(values, problems)) return { isValid: false, problems, warnings };
   const listeners = listenersOf(values, structures.listeners);
   const rules = structures.rules.map(({ rule }) => rule);

@@ -6,6 +6,7 @@ import type { ProxyConfig } from '../../../application/proxy-config.js';
 import { MAX_TRIES } from '../../../domain/shared/batch-layout.js';
 import { MAX_BACKENDS, MAX_WORKERS } from '../../../domain/shared/layout.js';
 import { ADMISSION_SETTINGS } from './admission-settings.js';
+import { API_SETTINGS } from './api-settings.js';
 import { BACKEND_STATE_SETTINGS } from './backend-state-settings.js';
 import { HEALTH_CHECK_SETTINGS } from './health-check-settings.js';
 import { NO_ADDRESS, listenAddresses } from './listen-address.js';
@@ -264,6 +265,7 @@ export const SETTINGS: { readonly [K in SettingKey]: Setting<ProxyConfig[K]> } =
   },
   ...REDIS_SETTINGS,
   ...METRICS_SETTINGS,
+  ...API_SETTINGS,
   ...LOG_SETTINGS,
 };
 

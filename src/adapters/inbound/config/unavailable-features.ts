@@ -16,11 +16,6 @@ export interface UnavailableFeature {
 
 export const UNAVAILABLE_FEATURES: readonly UnavailableFeature[] = [
   {
-    feature: 'the admin API',
-    variable: 'EDGEPROXY_API_ENABLED',
-    parameters: ['API_LISTEN_ADDR', 'API_TOKEN', 'HEARTBEAT_TTL_SECS'],
-  },
-  {
     feature: 'TLS',
     variable: 'EDGEPROXY_TLS_ENABLED',
     parameters: ['TLS_LISTEN_ADDR', 'TLS_CERT', 'TLS_KEY'],

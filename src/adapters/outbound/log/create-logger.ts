@@ -16,6 +16,8 @@ import type { LogFile } from './log-file.js';
 import { createPrettifier } from './pretty-line.js';
 import type { RotationLimits } from './rotation.js';
 
+export type TroubleListener = (kind: 'warning' | 'error', context: object, message: string) => void;
+
 export interface LoggerOptions {
   readonly level: LogLevel;
   readonly format: LogFormat;
@@ -25,6 +27,8 @@ export interface LoggerOptions {
   readonly file?: LogFile | null;
   /** Standard output unless given. */
   readonly fd?: number;
+  /** Told of every warning and error, whatever the level. */
+  readonly onTrouble?: TroubleListener;
   /** Most bytes kept for a reader that is behind. */
   readonly limitBytes?: number;
 }
@@ -66,7 +70,7 @@ const LIMIT_BYTES = 1 << 20;
 const FLUSH_TIMEOUT_MS = 250;
 
 export function createLogger(options: LoggerOptions): ProcessLogger {
-  const { fd = STANDARD_OUTPUT, file = null } = options;
+  const { fd = STANDARD_OUTPUT, file = null, onTrouble = () => undefined } = options;
   const why = file === null ? 'the reader was too slow' : 'the log file could not be written';
   const writer = new LineWriter({
     output: file ?? new DescriptorOutput(fd),
@@ -75,7 +79,11 @@ export function createLogger(options: LoggerOptions): ProcessLogger {
   });
   const format = options.format === 'pretty' ? createPrettifier(file === null && isColored(fd)) : null;
   const destination = { write: (line: string) => writer.write(format === null ? line : format(line)) };
-  const logger = new LoggerOnPino(() => openPino(options.role, destination), options.level, { writer, file });
+  const logger = new LoggerOnPino(() => openPino(options.role, destination), options.level, {
+    writer,
+    file,
+    onTrouble,
+  });
   return logger;
 }
 
@@ -100,6 +108,7 @@ function isColored(fd: number): boolean {
 interface Output {
   readonly writer: LineWriter;
   readonly file: LogFile | null;
+  readonly onTrouble: TroubleListener;
 }
 
 class LoggerOnPino implements ProcessLogger {
@@ -129,10 +138,12 @@ class LoggerOnPino implements ProcessLogger {
   }
 
   warn(context: object, message: string): void {
+    this.#output.onTrouble('warning', context, message);
     if (this.#isWanted('warn')) this.#ready().warn(context, message);
   }
 
   error(context: object, message: string): void {
+    this.#output.onTrouble('error', context, message);
     if (this.#isWanted('error')) this.#ready().error(context, message);
   }
 

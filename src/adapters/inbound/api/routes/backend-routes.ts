@@ -1,0 +1,58 @@
+import { z } from 'zod';
+import type { ProxyView } from '../../../../application/ports/proxy-view.js';
+import { ApiError } from '../api-error.js';
+import { endpoint, ok, type Endpoint } from '../endpoint.js';
+import { backendJson, backendListSchema, backendSchema } from '../schemas/backend-schema.js';
+
+const MOST_LISTED = 1000;
+
+const listQuery = z.strictObject({
+  region: z.string().optional().describe('Those of a region only.'),
+  app: z.string().optional().describe('Those of an application only.'),
+  limit: z.coerce.number().int().min(0).max(MOST_LISTED).default(MOST_LISTED).describe('How many at most.'),
+  offset: z.coerce.number().int().min(0).max(1_000_000).default(0).describe('How many to leave out before the first.'),
+});
+
+export const backendParams = z.object({ id: z.string().min(1) });
+
+/** `ageSecs` tells how old a registered backend's last heartbeat is, null of one that is not registered. */
+export function backendEndpoints(view: ProxyView, ageSecs: (id: string) => number | null): readonly Endpoint[] {
+  return [
+    endpoint(
+      {
+        method: 'GET',
+        path: '/api/v1/backends',
+        operationId: 'backends',
+        summary: 'The backends of the routing table in force, with those of rules',
+        query: listQuery,
+        answers: { 200: backendListSchema },
+      },
+      ({ query: { region, app, limit, offset } }) => {
+        const filter = { ...(region === undefined ? {} : { region }), ...(app === undefined ? {} : { app }) };
+        const { page, total } = view.backends(filter, offset, limit);
+        return ok({ backends: page.map((status) => backendJson(status, ageSecs(status.backend.id))), total });
+      },
+    ),
+    endpoint(
+      {
+        method: 'GET',
+        path: '/api/v1/backends/{id}',
+        operationId: 'backend',
+        summary: 'A backend',
+        params: backendParams,
+        answers: { 200: backendSchema },
+        errors: ['not_found'],
+      },
+      ({ params: { id } }) => {
+        const status = view.backend(id);
+        if (status === null) throw noSuchBackend(id);
+        return ok(backendJson(status, ageSecs(id)));
+      },
+    ),
+  ];
+}
+
+export function noSuchBackend(id: string): ApiError {
+  const reason = `there is no backend ${JSON.stringify(id)} in the routing table`;
+  return new ApiError('not_found', 'There is no such backend.', { field: 'id', reason });
+}

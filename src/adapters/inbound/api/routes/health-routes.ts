@@ -1,0 +1,36 @@
+import { z } from 'zod';
+import type { ProxyView } from '../../../../application/ports/proxy-view.js';
+import { endpoint, ok, type Endpoint } from '../endpoint.js';
+import { count } from '../schemas/counts.js';
+
+const healthSchema = z.object({
+  status: z.enum(['ok', 'draining']),
+  version: z.string(),
+  registered_backends: count,
+  uptime_secs: z.number().nonnegative(),
+});
+
+/** `registered` tells how many backends are. */
+export function healthEndpoints(view: ProxyView, registered: () => number): readonly Endpoint[] {
+  return [
+    endpoint(
+      {
+        method: 'GET',
+        path: '/health',
+        operationId: 'health',
+        summary: 'Whether the proxy runs',
+        answers: { 200: healthSchema },
+        isOpen: true,
+      },
+      () => {
+        const { version, uptimeSecs, isDraining } = view.stats();
+        return ok({
+          status: isDraining ? 'draining' : 'ok',
+          version,
+          registered_backends: registered(),
+          uptime_secs: uptimeSecs,
+        } satisfies z.input<typeof healthSchema>);
+      },
+    ),
+  ];
+}
