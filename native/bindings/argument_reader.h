@@ -32,9 +32,25 @@ class ArgumentReader {
     Fail(name, "a string");
     return {};
   }
+  Napi::Float64Array Doubles(size_t index, const char* name, size_t least) {
+    return Typed<Napi::Float64Array>(index, name, napi_float64_array, least, "a Float64Array of the right size");
+  }
+  Napi::Uint8Array Bytes(size_t index, const char* name, size_t least) {
+    return Typed<Napi::Uint8Array>(index, name, napi_uint8_array, least, "a Uint8Array of the right size");
+  }
   bool HasFailed() const { return has_failed_; }
 
  private:
+  template <typename Array>
+  Array Typed(size_t index, const char* name, napi_typedarray_type type, size_t least, const char* expected) {
+    const Napi::Value value = info_[index];
+    if (value.IsTypedArray() && value.As<Napi::TypedArray>().TypedArrayType() == type) {
+      const auto array = value.As<Array>();
+      if (array.ElementLength() >= least) return array;
+    }
+    Fail(name, expected);
+    return {};
+  }
   void Fail(const char* name, const char* expected) {
     if (has_failed_) return;
     has_failed_ = true;

@@ -17,6 +17,9 @@ Napi::Function RelayBinding::Define(Napi::Env env) {
   return DefineClass(env, "Relay",
                      {InstanceMethod<&RelayBinding::Configure>("configure"),
                       InstanceMethod<&RelayBinding::CloseBackend>("closeBackend"),
+                      InstanceMethod<&RelayBinding::ListConnections>("listConnections"),
+                      InstanceMethod<&RelayBinding::KillConnections>("killConnections"),
+                      InstanceMethod<&RelayBinding::KillConnection>("killConnection"),
                       InstanceMethod<&RelayBinding::LeaveListener>("leaveListener"),
                       InstanceMethod<&RelayBinding::Drain>("drain"),
                       InstanceMethod<&RelayBinding::ConnectionCount>("connectionCount"),
@@ -115,16 +118,6 @@ bool RelayBinding::Start(Napi::Env env, const RelayOptions& options, uint32_t wo
 
 void RelayBinding::Dispatch() {
   if (relay_) Drive([this] { relay_->Dispatch(); });
-}
-
-// Runs what may route clients, and so call JavaScript, which may call this object again.
-template <typename Work>
-void RelayBinding::Drive(Work work) {
-  is_dispatching_ = true;
-  work();
-  is_dispatching_ = false;
-  if (is_close_wanted_) return CloseNow();
-  Arm();
 }
 
 // Lets the loop come back when the relay wants it, touching libuv's timer heap only where the time has moved closer.

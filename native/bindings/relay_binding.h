@@ -43,6 +43,9 @@ class RelayBinding : public Napi::ObjectWrap<RelayBinding>, private RelayHost {
 
   Napi::Value Configure(const Napi::CallbackInfo& info);
   Napi::Value CloseBackend(const Napi::CallbackInfo& info);
+  Napi::Value ListConnections(const Napi::CallbackInfo& info);
+  Napi::Value KillConnections(const Napi::CallbackInfo& info);
+  Napi::Value KillConnection(const Napi::CallbackInfo& info);
   Napi::Value LeaveListener(const Napi::CallbackInfo& info);
   Napi::Value Drain(const Napi::CallbackInfo& info);
   Napi::Value ConnectionCount(const Napi::CallbackInfo& info);
@@ -65,5 +68,15 @@ class RelayBinding : public Napi::ObjectWrap<RelayBinding>, private RelayHost {
   bool is_dispatching_ = false;
   bool is_close_wanted_ = false;
 };
+
+// Runs what may route clients, and so call JavaScript, which may call this object again.
+template <typename Work>
+void RelayBinding::Drive(Work work) {
+  is_dispatching_ = true;
+  work();
+  is_dispatching_ = false;
+  if (is_close_wanted_) return CloseNow();
+  Arm();
+}
 
 }  // namespace edgeproxy

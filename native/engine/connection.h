@@ -4,6 +4,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <string>
 
 #include "direction.h"
 #include "peer_address.h"
@@ -27,9 +28,12 @@ struct Connection {
   Endpoint backend;
   Direction upload;    // client to backend
   Direction download;  // backend to client
+  uint64_t accepted_ms = 0;
   uint64_t started_ms = 0;
   uint64_t last_activity_ms = 0;  // while connecting or peeking: when that began
   uint64_t dialled_us = 0;
+  uint64_t bytes_from_client = 0;
+  uint64_t bytes_to_client = 0;
   PeerAddress peer{};
   uint32_t index = 0;
   uint32_t generation = 0;
@@ -37,6 +41,7 @@ struct Connection {
   uint32_t slot = 0;
   int32_t client_word = 0;  // RouteResponse::client of the first answer
   std::array<uint16_t, kMaxTries> tried_slots{};
+  uint16_t rule = 0;  // RESPONSE_FLAG's label of the rule that has chosen its backend
   uint8_t tries = 0;
   uint8_t moves = 0;  // those of the tries that no failure but an order ended (CloseBackend)
   Phase phase = Phase::kFree;
@@ -58,6 +63,7 @@ struct Connection {
   bool has_low_water = false;   // SO_RCVLOWAT of the client's socket is not what it is for everybody else
   bool has_first_bytes = false; // some of the client's bytes are known to wait in its socket, or were taken from it
   uint8_t peeks = 0;
+  std::string server_name;  // that its ClientHello asks for, of listeners that look for one
 
   bool holds_place() const { return phase == Phase::kConnecting || phase == Phase::kRelaying; }
   bool IsHalfClosed() const { return upload.is_finished() || download.is_finished(); }

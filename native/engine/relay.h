@@ -13,6 +13,7 @@
 #include "channel.h"
 #include "connection.h"
 #include "connection_limits.h"
+#include "connection_list.h"
 #include "direction.h"
 #include "listener_options.h"
 #include "pipe_pool.h"
@@ -87,6 +88,12 @@ class Relay {
   // Resets what is relayed to the backend at this slot and closes what was opened ahead; a client on its way there gets
   // another one.
   void CloseBackend(uint32_t slot, EndReason reason);
+  // Writes those that the filter wants, `from` on: at most kMostListed, and no more than a turn of the loop allows. Begin with
+  // 0, go on with `next`; what comes or goes meanwhile may be missed, what stays is not.
+  ConnectionPage List(const ConnectionFilter& filter, uint64_t from, uint32_t most, const ConnectionRecords& to);
+  // Resets a connection, or as many of those that the filter wants as a turn of the loop allows. False where it has ended.
+  bool Kill(const ConnectionId& id);
+  ConnectionPage KillMany(const ConnectionFilter& filter, uint64_t from, uint32_t most);
   // UDP: another process reads the datagrams of that listener from here on.
   void LeaveListener(uint32_t id);
   // Stops accepting from listeners of its own.
@@ -184,6 +191,12 @@ class Relay {
   void Finish(Connection& connection);
   void End(Connection& connection, EndReason reason);
   void Free(Connection& connection);
+
+  // Who asks (relay_list.cc)
+  template <typename OnConnection, typename OnSession>
+  ConnectionPage Walk(const ConnectionFilter& filter, uint64_t from, uint32_t most, OnConnection on_connection,
+                      OnSession on_session);
+  void KillNow(Connection& connection);
 
   int Watch(int fd, uint64_t token, uint32_t events, bool is_known = false);
   static uint64_t TokenOf(const Connection& connection, Side side);

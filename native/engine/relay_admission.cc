@@ -226,6 +226,7 @@ void Relay::Admit(UniqueFd fd, uint32_t listener, const PeerAddress& peer) {
   connection.client.fd = std::move(fd);
   connection.listener = listener;
   connection.peer = peer;
+  connection.accepted_ms = now_ms_;
   waiting_.push_back(TokenOf(connection, Side::kClient));
 }
 

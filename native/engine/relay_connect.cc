@@ -73,6 +73,7 @@ void Relay::TakeResponse(Connection& connection, const RouteResponse& response) 
 void Relay::Dial(Connection& connection, const RouteResponse& response) {
   connection.slot = static_cast<uint32_t>(response.slot);
   connection.is_trial = (response.flags & kResponseTrial) != 0;
+  connection.rule = static_cast<uint16_t>(static_cast<uint32_t>(response.flags) >> kResponseRuleShift);
   connection.has_answered = false;
   if (connection.tries == 0) connection.started_ms = now_ms_;
   PeerAddress to{};

@@ -114,6 +114,9 @@ void Relay::Free(Connection& connection) {
   connection.is_replaceable = connection.is_counted = false;
   connection.is_admitted = connection.is_hello_over = connection.has_low_water = connection.has_first_bytes = false;
   connection.peeks = 0;
+  connection.bytes_from_client = connection.bytes_to_client = 0;
+  connection.rule = 0;
+  connection.server_name.clear();
   slab_.Give(connection);
   counters_.Leave(connection.listener);
 }

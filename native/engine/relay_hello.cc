@@ -70,6 +70,7 @@ bool Relay::PeekAtHello(Connection& connection, RouteRequest& request, unsigned 
     request.name_length = static_cast<int32_t>(hello.name_length);
     request.alpn_length = static_cast<int32_t>(hello.alpn_length);
     request.session = static_cast<int32_t>(hello.session);
+    connection.server_name.assign(reinterpret_cast<const char*>(names), hello.name_length);
   }
   return true;
 }

@@ -55,8 +55,10 @@ PumpOutcome Relay::PumpAndCount(Connection& connection, Side from) {
   connection.is_replaceable = false;
   if (is_upload) {
     if (connection.is_ack_delayed) StopDelayingAck(connection);
+    connection.bytes_from_client += delivered;
     counters_.CountFromClient(connection.slot, delivered);
   } else {
+    connection.bytes_to_client += delivered;
     counters_.CountToClient(connection.slot, delivered);
     if (!connection.has_answered) {
       connection.has_answered = true;

@@ -15,18 +15,19 @@ constexpr uint32_t kLayoutVersion = 3;
 
 enum class RejectReason : uint32_t {
   kNoBackend, kConnectFailed, kClientGone, kNoDescriptors, kShutdown, kRateLimited, kTooManyPerIp, kAddressDenied,
-  kCountryDenied, kOverloadLag, kOverloadMemory, kOverloadDescriptors, kTooManySessions
+  kCountryDenied, kOverloadLag, kOverloadMemory, kOverloadDescriptors, kTooManySessions,
+  kKilled
 };
-constexpr size_t kRejectReasons = 13;
+constexpr size_t kRejectReasons = 14;
 
 enum class BackendError : uint32_t { kRefused, kUnreachable, kTimeout, kReset, kOther };
 constexpr size_t kBackendErrors = 5;
 
 enum class EndReason : uint32_t {
   kFinished, kClientReset, kBackendReset, kIdleTimeout, kHalfCloseTimeout, kMaxLifetime, kShutdown, kBackendUnhealthy,
-  kBackendDrained, kIcmpError
+  kBackendDrained, kIcmpError, kKilled
 };
-constexpr size_t kEndReasons = 10;
+constexpr size_t kEndReasons = 11;
 
 enum class BreakerState : int32_t { kClosed, kOpen, kHalfOpen };
 // A bit of WorkerBlock.shedding.
@@ -224,6 +225,33 @@ struct RouteResponse {
 static_assert(sizeof(RouteResponse) == 8 * 4);
 constexpr int32_t kSlotAdmitted = INT32_MIN;
 constexpr int32_t kResponseTrial = 1;
+constexpr uint32_t kResponseRuleShift = 16;
+
+// A connection as it is told to who asks for those that there are. Numbers as JavaScript has them.
+struct ConnectionRecord {
+  double is_udp;
+  double index;
+  double generation;
+  double state;
+  double listener;
+  double slot;
+  double client_port;
+  double client_address[4];
+  double backend_port;
+  double backend_address[4];
+  double age_ms;
+  double idle_ms;
+  double bytes_from_client;
+  double bytes_to_client;
+  double rule;
+  double name_length;
+};
+static_assert(sizeof(ConnectionRecord) == 22 * sizeof(double));
+static_assert(offsetof(ConnectionRecord, backend_port) == 11 * sizeof(double));
+static_assert(offsetof(ConnectionRecord, name_length) == 21 * sizeof(double));
+enum class ConnectionState : uint32_t { kRouting, kAwaitingHello, kConnecting, kRelaying, kClientFinished, kBackendFinished };
+constexpr uint32_t kMostListed = 256;
+constexpr size_t kRecordNameBytes = 256;
 
 // Places in one listener's settings; bits of the flags.
 enum class ListenerWord : uint32_t {

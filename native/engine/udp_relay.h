@@ -71,6 +71,10 @@ class UdpRelay {
   void Close();
 
   uint32_t session_count() const { return live_; }
+  // Those that are relayed, and places without one.
+  UdpSessionTable& sessions() { return table_; }
+  // Of one that is relayed; its client's next datagram begins another one.
+  void Kill(UdpSession& session) { End(session, EndReason::kKilled); }
 
  private:
   struct Listener {

@@ -146,6 +146,7 @@ void UdpRelay::TakeResponse(UdpSession& session, const RouteResponse& response) 
 void UdpRelay::Dial(UdpSession& session, const RouteResponse& response) {
   session.slot = static_cast<uint32_t>(response.slot);
   session.is_trial = (response.flags & kResponseTrial) != 0;
+  session.rule = static_cast<uint16_t>(static_cast<uint32_t>(response.flags) >> kResponseRuleShift);
   PeerAddress to{};
   for (int i = 0; i < 4; i++) to.words[i] = response.address[i];
   to.port = static_cast<uint32_t>(response.port);
@@ -181,6 +182,7 @@ void UdpRelay::Start(UdpSession& session) {
   counters_.CountConnection(session.slot);
   session.phase = UdpPhase::kRelaying;
   session.started_ms = session.last_activity_ms = now_ms_;
+  session.bytes_from_client = session.bytes_to_client = 0;
   wheel_.Schedule(session.timer, Deadline(session));
 }
 
@@ -224,6 +226,7 @@ void UdpRelay::ForwardMany(UdpSession& session) {
 
 void UdpRelay::TakeSent(UdpSession& session, const SendResult& result) {
   if (result.sent != 0) {
+    session.bytes_from_client += result.bytes;
     counters_.CountFromClient(session.slot, result.bytes);
     counters_.CountDatagramsFromClients(result.sent);
   }

@@ -75,6 +75,7 @@ void UdpRelay::SendReplies() {
   to_clients_.Flush(reply_socket_, [this](const SendResult& result) {
     UdpSession& session = table_[result.tag];
     if (result.sent != 0) {
+      session.bytes_to_client += result.bytes;
       counters_.CountToClient(session.slot, result.bytes);
       counters_.CountDatagramsToClients(result.sent);
     }

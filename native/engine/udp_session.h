@@ -51,6 +51,8 @@ struct UdpSession {
   UniqueFd fd;
   uint64_t last_activity_ms = 0;
   uint64_t started_ms = 0;
+  uint64_t bytes_from_client = 0;
+  uint64_t bytes_to_client = 0;
   UdpSession* next_in_chain = nullptr;
   uint64_t hash = 0;
   UdpKey key{};
@@ -65,6 +67,7 @@ struct UdpSession {
   uint8_t first = 0xff;
   uint8_t last = 0xff;
   std::array<uint16_t, kMaxTries> tried_slots{};
+  uint16_t rule = 0;  // as of a connection
   uint8_t tries = 0;
   uint8_t avoided = 0;  // those of the tries that were the last session's
   UdpPhase phase = UdpPhase::kFree;

@@ -56,6 +56,7 @@ class Crowd {
     if (ends_.empty()) return;
     const size_t index = random_() % ends_.size();
     const int fd = ends_[index].get();
+    if (random_() % 100 == 0) rig_.relay().KillMany({}, random_() % kMostOpen, 1);
     switch (random_() % 10) {
       case 0: {
         const linger reset{1, 0};

@@ -24,6 +24,7 @@ import {
   REQUEST_WORDS,
   RESPONSE,
   RESPONSE_FLAG,
+  RESPONSE_RULE_SHIFT,
   RESPONSE_WORDS,
 } from '../domain/shared/batch-layout.js';
 import { refusal } from '../domain/shared/refusal.js';
@@ -82,6 +83,8 @@ export class RouteBatch {
   readonly #country = new ClientCountry();
   readonly #admission: Admission;
   #gate: Gate | null = null;
+  /** Of the rule that the request at hand is for, 0 = none. */
+  #ruleLabel = 0;
 
   constructor(options: RouteBatchOptions) {
     const { region, worker, requests, responses, names, clock, seeds } = options;
@@ -117,6 +120,11 @@ export class RouteBatch {
   /** Takes other lists of addresses and countries from the next batch on; null = none. */
   useLists(lists: AccessLists | null): void {
     this.#admission.useLists(lists);
+  }
+
+  /** The rule of a label in RESPONSE.FLAGS; '' of 0. */
+  ruleName(label: number): string {
+    return this.#rules.nameOf(label);
   }
 
   /** Takes other rules from the next batch on; null = none. */
@@ -186,6 +194,7 @@ export class RouteBatch {
   #decide(request: number, nowSecs: number): number {
     const triedFrom = request + REQUEST.TRIED_SLOTS;
     const triedTo = triedFrom + this.#tries(request);
+    this.#ruleLabel = 0;
     if (!this.#rules.isEmpty) {
       // Its own rules are on their way: better nobody than a backend that they would not have given.
       if (this.#rules.isUnknown(request)) return -1;
@@ -214,6 +223,7 @@ export class RouteBatch {
 
   #routeByRule(rule: RoutedRule, request: number, nowSecs: number, triedFrom: number, triedTo: number): number {
     const { pool } = rule;
+    this.#ruleLabel = rule.label;
     if (!rule.hasAffinity || !this.#affinity.isOn) return this.#chooseByRule(rule, request, triedFrom, triedTo);
     this.#useClient(request, pool);
     const slot = this.#affinity.find(nowSecs);
@@ -285,7 +295,8 @@ export class RouteBatch {
     }
     const { slot, port, address } = this.#table;
     responses[response + RESPONSE.SLOT] = slot[route] ?? 0;
-    if (this.#places.isTrial) responses[response + RESPONSE.FLAGS] = RESPONSE_FLAG.TRIAL;
+    const trial = this.#places.isTrial ? RESPONSE_FLAG.TRIAL : 0;
+    responses[response + RESPONSE.FLAGS] = trial | (this.#ruleLabel << RESPONSE_RULE_SHIFT);
     responses[response + RESPONSE.PORT] = port[route] ?? 0;
     const to = response + RESPONSE.ADDRESS;
     for (let word = 0; word < 4; word++) responses[to + word] = address[route * 4 + word] ?? 0;

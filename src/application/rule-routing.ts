@@ -2,6 +2,7 @@
  * Where the clients of rules go: the first rule that matches, a backend of its pool by its router. Beside RouteBatch, which
  * asks it only where there are rules.
  */
+import { RuleLabels } from '../domain/rules/rule-labels.js';
 import type { RulesTable } from '../domain/rules/rules-table.js';
 import { Pool } from '../domain/routing/pool.js';
 import type { Router, RouterContext } from '../domain/routing/router.js';
@@ -19,6 +20,8 @@ export interface RuleRoutingOptions extends Pick<RouterContext, 'requests' | 'na
 
 /** A rule in this worker. */
 export interface RoutedRule {
+  /** See RuleLabels. */
+  readonly label: number;
   /** Its pool's number. */
   readonly pool: number;
   readonly hasAffinity: boolean;
@@ -29,6 +32,7 @@ export interface RoutedRule {
 
 export class RuleRouting {
   readonly #options: RuleRoutingOptions;
+  readonly #labels = new RuleLabels();
   #rules: RulesTable | null = null;
   /** By the rule's index. */
   #routed: readonly RoutedRule[] = [];
@@ -45,6 +49,11 @@ export class RuleRouting {
 
   get isEmpty(): boolean {
     return this.#rules === null;
+  }
+
+  /** Of a label that a rule has had; '' of 0. */
+  nameOf(label: number): string {
+    return this.#labels.nameOf(label);
   }
 
   /** Whether there are rules and they do not say whom the clients of a request's listener are for. */
@@ -103,6 +112,7 @@ export class RuleRouting {
     const shared = { words: region.words, requests, names, countryOf, targetPort, random };
     const pool = pools.get(rule.pool) ?? new Pool(table, region.words);
     const router = plugin.create({ ...shared, pool, cursorAt: line + POOL.CURSOR }, rule.options);
-    return { pool: rule.pool, hasAffinity: rule.hasAffinity, router, selectedAt: line + POOL.SELECTED };
+    const label = this.#labels.of(rule.name);
+    return { label, pool: rule.pool, hasAffinity: rule.hasAffinity, router, selectedAt: line + POOL.SELECTED };
   }
 }

@@ -55,6 +55,8 @@ export const RESPONSE = {
 } as const;
 export const ADMITTED_SLOT = -0x80000000;
 export const RESPONSE_FLAG = { TRIAL: 1 } as const;
+/** Above it in RESPONSE.FLAGS stands the label of the rule that has chosen, see RuleLabels; 0 = none has. */
+export const RESPONSE_RULE_SHIFT = 16;
 export const RESPONSE_WORDS = 8;
 /** CLOCK_MONOTONIC at the beginning of the batch: whole seconds, and microseconds of which 32 bits are kept. */
 export const CLOCK = { SECS: 0, MICROS: 1 } as const;
@@ -82,10 +84,55 @@ export const LISTENER = {
 export const LISTENER_WORDS = 9;
 export const LISTENER_FLAG = { DESTINATION: 1, HELLO: 2 } as const;
 
+/**
+ * Numbers of a connection in a list of those that there are (NativeRelay.listConnections). Bytes and milliseconds; a slot of -1 is
+ * none, as is an address with port 0.
+ */
+export const RECORD = {
+  IS_UDP: 0,
+  INDEX: 1,
+  /** Of this index: which of its owners. */
+  GENERATION: 2,
+  /** Index into CONNECTION_STATES. */
+  STATE: 3,
+  LISTENER: 4,
+  SLOT: 5,
+  CLIENT_PORT: 6,
+  CLIENT_ADDRESS: 7,
+  /** What it is connected to, or being connected. */
+  BACKEND_PORT: 11,
+  BACKEND_ADDRESS: 12,
+  AGE_MS: 16,
+  IDLE_MS: 17,
+  BYTES_FROM_CLIENT: 18,
+  BYTES_TO_CLIENT: 19,
+  /** Label of the rule, see RuleLabels. */
+  RULE: 20,
+  /** Of the name that its ClientHello asks for, in RECORD_NAME_BYTES of its own. */
+  NAME_LENGTH: 21,
+} as const;
+export const RECORD_NUMBERS = 22;
+export const RECORD_NAME_BYTES = 256;
+export const MOST_LISTED = 256;
+/** `client_finished`: it has sent all it will, as has the backend in `backend_finished`. */
+export const CONNECTION_STATES = [
+  'routing',
+  'awaiting_hello',
+  'connecting',
+  'relaying',
+  'client_finished',
+  'backend_finished',
+] as const;
+export type ConnectionState = (typeof CONNECTION_STATES)[number];
+/** Numbers of whom a list is to have, -1 = any; of clients the network, whose prefix of 0 bits has all. */
+export const FILTER = { SLOT: 0, LISTENER: 1, PREFIX_BITS: 2, NETWORK: 3 } as const;
+export const FILTER_NUMBERS = 7;
+
 /** Everything above, for LAYOUT_HASH. */
 export const BATCH_LAYOUT = [
   [BATCH_CAPACITY, MAX_TRIES, CLOCK, CLOCK_WORDS],
   [REQUEST, REQUEST_FLAG, REQUEST_WORDS, NAME_BYTES, ALPN_AT],
-  [RESPONSE, RESPONSE_FLAG, ADMITTED_SLOT, RESPONSE_WORDS],
+  [RESPONSE, RESPONSE_FLAG, RESPONSE_RULE_SHIFT, ADMITTED_SLOT, RESPONSE_WORDS],
+  [RECORD, RECORD_NUMBERS, RECORD_NAME_BYTES, MOST_LISTED, CONNECTION_STATES, FILTER, FILTER_NUMBERS],
   [LISTENER, LISTENER_WORDS, LISTENER_FLAG],
 ] as const;

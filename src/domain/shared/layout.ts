@@ -134,6 +134,7 @@ export const REJECT_REASONS = [
   'overload_memory',
   'overload_descriptors',
   'too_many_sessions',
+  'killed',
 ] as const;
 export type RejectReason = (typeof REJECT_REASONS)[number];
 
@@ -205,6 +206,7 @@ export const END_REASONS = [
   'backend_unhealthy',
   'backend_drained',
   'icmp_error',
+  'killed',
 ] as const;
 export type EndReason = (typeof END_REASONS)[number];
 export const WORKER_LINES = 12;

@@ -155,6 +155,12 @@ export interface NativeRelayOptions extends NativeRelayLimits {
   readonly onRegion: (kind: number, buffer: SharedArrayBuffer) => void;
 }
 
+export interface NativeConnectionPage {
+  readonly count: number;
+  /** -1 behind the last. */
+  readonly next: number;
+}
+
 /** One worker's relay; lives on the worker's loop and keeps it alive until closed. */
 export interface NativeRelay {
   /** Takes other limits into force, for what comes and for what is there. */
@@ -164,6 +170,22 @@ export interface NativeRelay {
    * index into END_REASONS.
    */
   closeBackend(slot: number, reason: number): void;
+  /**
+   * Writes those connections that FILTER wants into `records` (MOST_LISTED × RECORD_NUMBERS) and their names into `names`
+   * (MOST_LISTED × RECORD_NAME_BYTES), at most `most`, from the position `from` on: 0, then `next`. It looks at no more than
+   * a turn of the loop allows, so a page may have less. What comes or goes between two pages may be missed.
+   */
+  listConnections(
+    filter: Float64Array,
+    from: number,
+    most: number,
+    records: Float64Array,
+    names: Uint8Array,
+  ): NativeConnectionPage;
+  /** Resets those that FILTER wants, in the same way; some tens in a turn. */
+  killConnections(filter: Float64Array, from: number, most: number): NativeConnectionPage;
+  /** Resets one; false where it has ended. `isUdp` is 0 or 1, as RECORD has it. */
+  killConnection(isUdp: number, index: number, generation: number): boolean;
   /** UDP: another process reads the datagrams of that listener from here on; sessions go on as long as there are replies. */
   leaveListener(listenerId: number): void;
   /** No more accepting (reuseport); what is established goes on. */
