@@ -27,6 +27,11 @@ export class ListenerTable {
     }
   }
 
+  /** By id, with those that are no longer open. */
+  get names(): ReadonlyMap<number, string> {
+    return new Map(Array.from(this.#entries, ([id, { name }]) => [id, name]));
+  }
+
   get settings(): readonly ListenerSettings[] {
     return [...this.#entries.values()];
   }

@@ -1,4 +1,5 @@
 import type { EndReason } from '../domain/shared/layout.js';
+import type { ConnectionAnswer, ConnectionQuestion } from './connection-questions.js';
 import type { MatcherFailure } from './failure-reports.js';
 import type { WorkerSettings } from './worker-settings.js';
 
@@ -23,6 +24,8 @@ export type ToWorker =
   | { readonly type: 'close' }
   /** Other settings are in force. */
   | { readonly type: 'configure'; readonly settings: WorkerSettings }
+  /** To be answered with the same number. */
+  | { readonly type: 'question'; readonly number: number; readonly question: ConnectionQuestion }
   /** Reset the connections at the backend with that slot, while BACKEND.OWNER says that it is still the same backend. */
   | { readonly type: 'closeBackend'; readonly slot: number; readonly owner: number; readonly reason: EndReason };
 
@@ -32,5 +35,7 @@ export type ToPrimary =
   | ({ readonly type: 'matcherFailed' } & MatcherFailure)
   /** The settings of one `configure`, in their order, are in force. */
   | { readonly type: 'configured' }
+  /** null where there can be no answer. */
+  | { readonly type: 'answer'; readonly number: number; readonly answer: ConnectionAnswer | null }
   /** Sent just before the worker ends because of an exception. */
   | { readonly type: 'crashed'; readonly message: string; readonly stack: string };

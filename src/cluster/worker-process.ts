@@ -3,8 +3,10 @@ import cluster, { type Worker } from 'node:cluster';
 import { fileURLToPath } from 'node:url';
 import type { NativeAddon } from '../adapters/outbound/native/native-addon.js';
 import { ChannelOutbox } from './channel-outbox.js';
+import type { ConnectionAnswer, ConnectionQuestion } from './connection-questions.js';
 import type { MatcherFailure } from './failure-reports.js';
 import { WORKER_SETTINGS_VARIABLE, type ToPrimary, type ToWorker, type WorkerBirth } from './messages.js';
+import { OpenQuestions } from './open-questions.js';
 import type { WorkerSettings } from './worker-settings.js';
 
 export interface WorkerExit {
@@ -36,6 +38,7 @@ export class WorkerProcess {
   readonly #startedAt = performance.now();
   /** Who waits for settings to be in force, in the order in which they were sent. */
   readonly #unanswered: (() => void)[] = [];
+  readonly #questions = new OpenQuestions<ConnectionAnswer>();
   #isOpen = true;
 
   /** Forks at once. `regionFd` stays the caller's. */
@@ -57,11 +60,13 @@ export class WorkerProcess {
     this.#worker.on('message', (message: ToPrimary | null) => {
       if (message?.type === 'ready') events.onReady();
       else if (message?.type === 'configured') this.#unanswered.shift()?.();
+      else if (message?.type === 'answer') this.#questions.answer(message.number, message.answer);
       else if (message?.type === 'crashed') events.onCrash(message.message, message.stack);
       else if (message?.type === 'matcherFailed') events.onMatcherFailure(message);
     });
     this.#worker.on('exit', (code: number | null, signal: string | null) => {
       for (const resolve of this.#unanswered.splice(0)) resolve();
+      this.#questions.giveUp();
       events.onExit({ workerPid: this.pid, lifeMs: performance.now() - this.#startedAt, code, signal });
     });
     // A process that could not be started has no exit; a message that could not be sent is followed by one.
@@ -93,6 +98,12 @@ export class WorkerProcess {
     const isInForce = new Promise<void>((resolve) => this.#unanswered.push(resolve));
     this.tell({ type: 'configure', settings });
     return isInForce;
+  }
+
+  /** null where it has not answered after `timeoutMs`, or cannot. */
+  ask(question: ConnectionQuestion, timeoutMs: number): Promise<ConnectionAnswer | null> {
+    if (!this.#worker.isConnected()) return Promise.resolve(null);
+    return this.#questions.ask((number) => this.tell({ type: 'question', number, question }), timeoutMs);
   }
 
   kill(): void {

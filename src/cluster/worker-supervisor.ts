@@ -11,6 +11,7 @@ import type { PlaceFacts } from '../application/live-view.js';
 import type { Logger } from '../application/ports/logger.js';
 import type { RunTotals } from '../application/run-totals.js';
 import { EdgeproxyError } from '../domain/edgeproxy-error.js';
+import type { ConnectionAnswer, ConnectionQuestion } from './connection-questions.js';
 import { FailureReports } from './failure-reports.js';
 import type { ListeningSockets } from './listening-sockets.js';
 import type { ToWorker } from './messages.js';
@@ -105,6 +106,12 @@ export class WorkerSupervisor {
   /** Tells every worker that is ready. */
   tell(message: ToWorker): void {
     for (const { isReady, process } of this.#places) if (isReady) process?.tell(message);
+  }
+
+  /** null where that worker has not answered after `timeoutMs`, or is not there. */
+  ask(index: number, question: ConnectionQuestion, timeoutMs: number): Promise<ConnectionAnswer | null> {
+    const { isReady = false, process = null } = this.#places[index] ?? {};
+    return isReady && process !== null ? process.ask(question, timeoutMs) : Promise.resolve(null);
   }
 
   get lives(): readonly WorkerLife[] {

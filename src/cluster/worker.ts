@@ -16,6 +16,7 @@ import {
 } from '../domain/shared/batch-layout.js';
 import { END_REASONS, LAYOUT_HASH, WORKER } from '../domain/shared/layout.js';
 import { slotOwner } from '../domain/shared/slot-owner.js';
+import type { ConnectionQuestion } from './connection-questions.js';
 import { startHeartbeat, workerLoad } from './heartbeat.js';
 import { randomSeeds } from './random-seeds.js';
 import { WorkerRules } from './worker-rules.js';
@@ -55,6 +56,8 @@ const rules = new WorkerRules({
   onReplaced: () => setImmediate(() => native.releaseUnusedRegions()),
 });
 const relay = startRelay();
+/** Tells this worker's connections from those of who had its place before. */
+const life = randomSeeds()[0] >>> 0;
 const connections = (): number => relay.connectionCount();
 const load = workerLoad({ native, region, worker: workerIndex, limits: settings, connections });
 batch.useGate(load);
@@ -70,6 +73,8 @@ process.on('message', (message: ToWorker) => {
     case 'closeBackend':
       if (slotOwner(region, message.slot) !== message.owner) return;
       return relay.closeBackend(message.slot, END_REASONS.indexOf(message.reason));
+    case 'question':
+      return void answer(message.number, message.question);
     case 'leave':
       return message.listeners.forEach((id) => relay.leaveListener(id));
     case 'drain':
@@ -99,6 +104,18 @@ function startRelay(): NativeRelay {
       taken.add(kind);
     },
   });
+}
+
+/** The code for it is loaded with the first question: most workers are never asked. */
+async function answer(number: number, question: ConnectionQuestion): Promise<void> {
+  try {
+    const { WorkerConnections } = await import('./worker-connections.js');
+    const ruleName = (label: number): string => batch.ruleName(label);
+    tell({ type: 'answer', number, answer: new WorkerConnections({ relay, region, life, ruleName }).answer(question) });
+  } catch {
+    // As where another version has been installed over this one: no reason to end connections.
+    tell({ type: 'answer', number, answer: null });
+  }
 }
 
 /** Clients on their way through the channel are not the relay's yet, but already counted in ACTIVE. */

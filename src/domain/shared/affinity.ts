@@ -5,6 +5,11 @@ import type { ControlRegion } from './control-region.js';
 /** Above the listener's number in the key of a binding. */
 const POOL_SHIFT = 6;
 
+/** In place of a listener in the key of a binding: bindings of pool 0 are those of a proxy without rules. */
+export function affinityListener(listener: number, pool: number): number {
+  return listener ^ (pool << POOL_SHIFT);
+}
+
 /** Which backend the client of a request went to last: of a listener, and of a pool, where a rule chooses from one. */
 export class Affinity {
   readonly #bindings: BindingTable;
@@ -27,9 +32,9 @@ export class Affinity {
     this.#ttlSecs = ttlSecs > 0 ? ttlSecs + 1 : 0;
   }
 
-  /** The client that is asked about next. Bindings of pool 0 are those of a proxy without rules. */
+  /** The client that is asked about next. */
   use(listener: number, pool: number, w0: number, w1: number, w2: number, w3: number): void {
-    this.#key.assign(listener ^ (pool << POOL_SHIFT), w0, w1, w2, w3);
+    this.#key.assign(affinityListener(listener, pool), w0, w1, w2, w3);
   }
 
   /** The slot that it is bound to, or -1. */

@@ -19,6 +19,17 @@ import { BINDING, BINDING_WAYS, BINDING_WORDS } from './layout.js';
 const SET_WORDS = BINDING_WAYS * BINDING_WORDS;
 const SLOT_MASK = 0xffff;
 
+/** A binding as it was found. */
+export interface Binding {
+  /** Its place in its set. */
+  readonly way: number;
+  /** As in ClientKey. */
+  readonly tag: number;
+  readonly check: number;
+  readonly slot: number;
+  readonly secsLeft: number;
+}
+
 export class BindingTable {
   /** Sets of the table, for sweeping in slices. */
   readonly sets: number;
@@ -78,6 +89,46 @@ export class BindingTable {
     }
   }
 
+  /** The client's binding, which does not live longer for it; null where there is none. */
+  peek(key: ClientKey, nowSecs: number): Binding | null {
+    const entry = this.#entryOf(key, nowSecs);
+    const binding = entry < 0 ? null : this.#read(entry, nowSecs);
+    return binding !== null && binding.tag === key.tag && binding.check === key.check ? binding : null;
+  }
+
+  /** Live bindings of a set from one way on, to that slot; -1 = to any. */
+  inSet(set: number, fromWay: number, slot: number, nowSecs: number): Binding[] {
+    const first = this.#start + set * SET_WORDS;
+    const found: Binding[] = [];
+    for (let entry = first + fromWay * BINDING_WORDS; entry < first + SET_WORDS; entry += BINDING_WORDS) {
+      // Most are empty.
+      if (((this.#words[entry + BINDING.VALUE] ?? 0) & SLOT_MASK) === 0) continue;
+      const binding = this.#read(entry, nowSecs);
+      if (binding !== null && (slot < 0 || binding.slot === slot)) found.push(binding);
+    }
+    return found;
+  }
+
+  /** Forgets the client's binding to that slot, -1 = to any; returns how many there were: 0, 1, or more by a race. */
+  remove(key: ClientKey, slot: number): number {
+    const first = this.#firstEntry(key);
+    let removed = 0;
+    for (let entry = first; entry < first + SET_WORDS; entry += BINDING_WORDS) {
+      if (this.#isOf(key, entry) && this.#forget(entry, slot)) removed++;
+    }
+    return removed;
+  }
+
+  /** Forgets all to that slot, -1 = to any, from set `from` up to but without set `to`; returns how many there were. */
+  removeAll(slot: number, from = 0, to = this.sets): number {
+    const end = this.#start + Math.min(to, this.sets) * SET_WORDS;
+    let removed = 0;
+    for (let entry = this.#start + from * SET_WORDS; entry < end; entry += BINDING_WORDS) {
+      if (this.#forget(entry, slot)) removed++;
+    }
+    return removed;
+  }
+
   /** Clears expired bindings from set `from` up to but without set `to`; returns how many live ones it saw there. */
   sweep(nowSecs: number, from = 0, to = this.sets): number {
     const words = this.#words;
@@ -91,6 +142,26 @@ export class BindingTable {
       else Atomics.compareExchange(words, entry + BINDING.VALUE, value, 0);
     }
     return live;
+  }
+
+  /** VALUE before and after the rest: an entry that was made anew in between is left out. */
+  #read(entry: number, nowSecs: number): Binding | null {
+    const value = Atomics.load(this.#words, entry + BINDING.VALUE);
+    const tag = Atomics.load(this.#words, entry + BINDING.TAG);
+    const expires = Atomics.load(this.#words, entry + BINDING.EXPIRES);
+    const slot = (value & SLOT_MASK) - 1;
+    if (slot < 0 || !isLive(expires, nowSecs)) return null;
+    if (Atomics.load(this.#words, entry + BINDING.VALUE) !== value) return null;
+    const way = ((entry - this.#start) % SET_WORDS) / BINDING_WORDS;
+    return { way, tag, check: value >>> 16, slot, secsLeft: (expires - nowSecs) | 0 };
+  }
+
+  /** Exchanged, not stored: a binding that a worker puts there meanwhile is kept. */
+  #forget(entry: number, slot: number): boolean {
+    const value = Atomics.load(this.#words, entry + BINDING.VALUE);
+    const bound = (value & SLOT_MASK) - 1;
+    if (bound < 0 || (slot >= 0 && slot !== bound)) return false;
+    return Atomics.compareExchange(this.#words, entry + BINDING.VALUE, value, 0) === value;
   }
 
   /** The client's live entry, or -1. */
