@@ -325,6 +325,8 @@ address = "unix:/run/x"
         'a.toml:37: rules[0].matcher.type: found "prot"; expected one of port, port_range, sni, source_ip, destination_ip, custom',
         'a.toml:39: rules[1].name: found "x/y"; expected another name than that of a.toml:27: rules[0].name',
         `a.toml:39: rules[1].name: found "x/y"; expected ${name}`,
+        'a.toml:29: rules[0].app: found "x"; expected app or backends, not both',
+        'a.toml:41: rules[1].app: found "x"; expected app or backends, not both',
         'a.toml:42: rules[1].backends: found an array; expected at least one backend',
         `a.toml:45: rules[1].matcher.cidrs[1]: found "10.0.0.1/8" (it has bits beyond its prefix; the network is 10.0.0.0/8); expected ${cidrs}`,
         `a.toml:49: rules[2].backends[1].address: found "0.0.0.0:80" ("0.0.0.0" is the unspecified address); expected ${address}`,
@@ -339,6 +341,46 @@ address = "unix:/run/x"
           'a.toml:13: listeners[2].bind: 127.0.0.1:53 and 0.0.0.0:53 overlap; expected an address that server.udp_bind leaves free',
           'a.toml:18: listeners[3].name: found "b"; expected another than that of a.toml:13: listeners[2]',
         ]),
+    );
+  });
+});
+
+describe('mistakes that keys make together', () => {
+  it('are said of tables that are wrong elsewhere, too', async (t) => {
+    const problems = await problemsOf(
+      t,
+      `[server]
+tcp_bind = "127.0.0.1:80"
+[[listeners]]
+bind = "127.0.0.1:80x"
+protocol = "udp"
+idle_timeout_secs = 0
+[[rules]]
+name = "a"
+weight = 1
+app = "x"
+matcher = { type = "port_range", start = 2, end = 1 }
+[[rules.backends]]
+id = "b"
+address = "127.0.0.1:1"
+[[rules]]
+name = "b"
+protocol = "sctp"
+matcher = { type = "source_ip" }`,
+    );
+    const said = problems.map((problem) => problem.replace(/^a\.toml:(\d+): /, '$1 ').replace(/ \(|;.*/, ''));
+    assert.deepEqual(
+      said.map((problem) => problem.split(/[: ]/, 2).join(' ')),
+      [
+        '4 listeners[0].bind',
+        '6 listeners[0].idle_timeout_secs',
+        '9 rules[0].weight',
+        '10 rules[0].app',
+        '11 rules[0].matcher.end',
+        '15 rules[1].backends',
+        '17 rules[1].protocol',
+        '18 rules[1].matcher.cidrs',
+      ],
     );
   });
 });

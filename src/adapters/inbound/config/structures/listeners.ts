@@ -4,9 +4,11 @@ import type { ListenAddress, ListenerLimits, ListenerProtocol } from '../../../.
 import { MAX_LISTENERS } from '../../../../domain/shared/layout.js';
 import { SETTINGS } from '../settings.js';
 import type { TomlDocument } from '../toml-document.js';
+import { isTable } from '../toml-value.js';
 import { issueProblems, placeOf, problemAt } from './issues.js';
 import { listenerSchema, type ListenerTable } from './listener-schema.js';
 
+const tcpIdle = SETTINGS.idleTimeoutSecs.parser;
 const udpIdle = SETTINGS.udpIdleTimeoutSecs.parser;
 
 export interface FileListener {
@@ -36,17 +38,18 @@ export function readListeners(
   return value.flatMap((table, index) => {
     const path = ['listeners', index];
     const parsed = listenerSchema.safeParse(table);
-    if (!parsed.success) {
-      problems.push(...issueProblems(document, path, parsed.error.issues));
-      return [];
-    }
-    // Nothing else ends a session of UDP.
-    const { protocol, idle_timeout_secs: idleSecs } = parsed.data;
-    if (protocol === 'udp' && idleSecs !== undefined && !udpIdle.parse(String(idleSecs)).isValid) {
+    if (!parsed.success) problems.push(...issueProblems(document, path, parsed.error.issues));
+    // Nothing else ends a session of UDP. Said of a table that is wrong elsewhere, too.
+    if (isTable(table) && table['protocol'] === 'udp' && isOnlyForTcp(table['idle_timeout_secs'])) {
       problems.push(problemAt(document, [...path, 'idle_timeout_secs'], `${udpIdle.expected}, of UDP`, null));
     }
-    return [listenerOf(parsed.data, placeOf(document, path))];
+    return parsed.success ? [listenerOf(parsed.data, placeOf(document, path))] : [];
   });
+}
+
+function isOnlyForTcp(idleSecs: TomlValue | undefined): boolean {
+  if (typeof idleSecs !== 'number' && typeof idleSecs !== 'string') return false;
+  return tcpIdle.parse(String(idleSecs)).isValid && !udpIdle.parse(String(idleSecs)).isValid;
 }
 
 function listenerOf(table: ListenerTable, place: string): FileListener {

@@ -1,12 +1,12 @@
 /** [[rules]], in their order. */
-import type { TomlValue } from 'smol-toml';
+import type { TomlTable, TomlValue } from 'smol-toml';
 import type { RuleConfig, RuleTarget } from '../../../../application/rule-config.js';
 import type { Backend } from '../../../../domain/backend.js';
 import type { TomlDocument } from '../toml-document.js';
 import type { TomlPath } from '../toml-lines.js';
 import { isTable } from '../toml-value.js';
 import { issueProblems, placeOf, problemAt } from './issues.js';
-import { MOST_CIDRS } from './matcher-schema.js';
+import { matcherSchema, MOST_CIDRS } from './matcher-schema.js';
 import { matcherOf } from './matchers.js';
 import type { Routers } from './routers.js';
 import { MOST_RULES, ruleSchema, type BackendTable, type RuleTable } from './rule-schema.js';
@@ -18,6 +18,8 @@ export interface FileRule {
   readonly path: TomlPath;
   readonly rule: RuleConfig;
 }
+
+type Refuse = (key: TomlPath, expected: string) => void;
 
 /** Those that are enabled; what is not is checked, too. */
 export function readRules(
@@ -56,13 +58,24 @@ function readRule(
   const parsed = ruleSchema.safeParse(written);
   if (!parsed.success) {
     problems.push(...issueProblems(document, path, parsed.error.issues));
-    // Whether there is such a router can be said all the same.
-    const router = written !== undefined && isTable(written) ? written['router'] : undefined;
-    if (typeof router === 'string') routers.resolve(router, [...path, 'router']);
+    if (written !== undefined && isTable(written)) problems.push(...otherProblems(document, path, written, routers));
     return [];
   }
   const rule = ruleOf(document, path, parsed.data, routers, problems);
   return rule === null || !parsed.data.enabled ? [] : [{ place: placeOf(document, path), path, rule }];
+}
+
+/** What keys of a table that is wrong elsewhere make together: people want to hear of all mistakes at once. */
+function otherProblems(document: TomlDocument, path: TomlPath, written: TomlTable, routers: Routers): string[] {
+  const { router, app, backends, matcher } = written;
+  if (typeof router === 'string') routers.resolve(router, [...path, 'router']);
+  const found: string[] = [];
+  const refuse: Refuse = (key, expected) => found.push(problemAt(document, [...path, ...key], expected, null));
+  refuseTarget(app !== undefined, backends !== undefined, refuse);
+  const table = matcher === undefined ? undefined : matcherSchema.safeParse(matcher).data;
+  const read = matcherOf(table);
+  if ('key' in read) refuse(['matcher', ...read.key], read.expected);
+  return found;
 }
 
 function ruleOf(
@@ -72,8 +85,7 @@ function ruleOf(
   routers: Routers,
   problems: string[],
 ): RuleConfig | null {
-  const refuse = (key: TomlPath, expected: string): number =>
-    problems.push(problemAt(document, [...path, ...key], expected, null));
+  const refuse: Refuse = (key, expected) => problems.push(problemAt(document, [...path, ...key], expected, null));
   const router = routers.resolve(table.router, [...path, 'router']);
   const matcher = matcherOf(table.matcher);
   if ('key' in matcher) refuse(['matcher', ...matcher.key], matcher.expected);
@@ -82,17 +94,16 @@ function ruleOf(
   return { name: table.name, protocol: table.protocol, matcher, router, target };
 }
 
-function targetOf(table: RuleTable, refuse: (key: TomlPath, expected: string) => void): RuleTarget | null {
-  const { app, backends, protocol } = table;
-  if (app !== undefined && backends !== undefined) {
-    refuse(['app'], 'app or backends, not both');
-    return null;
-  }
-  if (app !== undefined) return { app };
-  if (backends === undefined) {
-    refuse(['backends'], 'tables [[rules.backends]], or app = "…"');
-    return null;
-  }
+/** Says whether it did. */
+function refuseTarget(hasApp: boolean, hasBackends: boolean, refuse: Refuse): boolean {
+  if (hasApp && hasBackends) refuse(['app'], 'app or backends, not both');
+  if (!hasApp && !hasBackends) refuse(['backends'], 'tables [[rules.backends]], or app = "…"');
+  return hasApp === hasBackends;
+}
+
+function targetOf({ app, backends, protocol }: RuleTable, refuse: Refuse): RuleTarget | null {
+  if (refuseTarget(app !== undefined, backends !== undefined, refuse)) return null;
+  if (backends === undefined) return app === undefined ? null : { app };
   for (const [index, { address }] of backends.entries()) {
     if (address.port === 0 && protocol !== 'tcp') {
       refuse(['backends', index, 'address'], `host:port; a Unix socket is for rules with protocol = "tcp"`);
