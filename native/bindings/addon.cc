@@ -5,6 +5,7 @@
 
 static Napi::Object Init(Napi::Env env, Napi::Object exports) {
   edgeproxy::RegisterRegion(env, exports);
+  edgeproxy::RegisterHost(env, exports);
   edgeproxy::RegisterAcceptor(env, exports);
   edgeproxy::RegisterRelay(env, exports);
   return exports;

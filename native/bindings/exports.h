@@ -7,6 +7,8 @@ namespace edgeproxy {
 
 // createRegion, mapRegion, closeFd, tryLockFile, raiseFileLimit, dieWithParent, listen, createChannel, send*.
 void RegisterRegion(Napi::Env env, Napi::Object exports);
+// sendNotification, describeSocket, allowedCpus, pinToCpu.
+void RegisterHost(Napi::Env env, Napi::Object exports);
 // The class Acceptor.
 void RegisterAcceptor(Napi::Env env, Napi::Object exports);
 // The class Relay.

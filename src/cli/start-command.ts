@@ -4,6 +4,7 @@ import { Command, Option } from 'commander';
 import { ConfigSource } from '../adapters/inbound/config/config-source.js';
 import { EXIT_CODE } from '../application/exit-code.js';
 import type { LogLevel } from '../application/proxy-config.js';
+import { takeHandedOver } from '../cluster/service-manager/handed-over.js';
 import { takeInheritance } from '../cluster/upgrade/inheritance.js';
 import { packageVersion } from './package-info.js';
 import { standardError, standardOutput } from './standard-streams.js';
@@ -44,14 +45,14 @@ function withSettings(command: Command): Command {
 }
 
 async function start(options: ParsedOptions): Promise<number> {
-  // First: a variable of our own is no setting, and nobody whom this process starts may see it.
-  const inheritance = takeInheritance(process.env);
+  // First: these variables are no settings, and nobody whom this process starts may see them.
+  const origin = { inheritance: takeInheritance(process.env), handedOver: takeHandedOver(process.env, process.pid) };
   const source = sourceFrom(options);
   const result = await source.load();
   if (!result.isValid) return reportProblems(result.problems, result.warnings);
   // Loaded only now: help and errors need no cluster, addon or database.
   const { runPrimary } = await import('../cluster/primary.js');
-  const exitCode = await runPrimary(result.config, result.warnings, source, inheritance, packageVersion());
+  const exitCode = await runPrimary(result.config, result.warnings, source, origin, packageVersion());
   const { logLevel, logFile } = result.config;
   if (exitCode !== EXIT_CODE.OK && HIDE_ERRORS.includes(logLevel)) {
     standardError().write(`error: edgeproxy failed, and log level ${logLevel} hides why; --log-level error shows it\n`);

@@ -35,14 +35,20 @@ export interface Listener {
   /** With the port that the kernel chose where 0 was asked for. */
   readonly bound: ListenAddress;
   readonly sockets: readonly ListeningSocket[];
+  /** By a service manager, of whom others cannot be opened beside them: its user is another one. */
+  readonly isHandedOver: boolean;
 }
 
-/** The sockets of one address that an older version listens on, open in this process. */
+/** The sockets of one address that an older version or a service manager listens on, open in this process. */
 export interface InheritedListener {
   readonly listenerId: number;
   /** As it was configured, with port 0 where the kernel was to choose. */
   readonly wanted: WantedAddress;
   readonly boundPort: number;
+  /** Where it is not as it is configured: a service manager's socket may be known by its name alone. */
+  readonly boundAddress?: string;
+  /** See Listener. */
+  readonly isHandedOver?: boolean;
   readonly fds: readonly number[];
 }
 
@@ -115,9 +121,14 @@ export class ListeningSockets {
 
   /** What a newer version inherits. The descriptors stay this process's. */
   toInherit(): readonly InheritedListener[] {
-    return this.#listeners.map(({ id, wanted, bound, sockets }) => {
-      return { listenerId: id, wanted, boundPort: bound.port, fds: sockets.map(({ fd }) => fd) };
-    });
+    return this.#listeners.map(({ id, wanted, bound, sockets, isHandedOver }) => ({
+      listenerId: id,
+      wanted,
+      boundPort: bound.port,
+      boundAddress: bound.address,
+      isHandedOver,
+      fds: sockets.map(({ fd }) => fd),
+    }));
   }
 
   /** A worker's; those of a change only once it is carried out. */
@@ -183,15 +194,16 @@ export class ListeningSockets {
   #listen(wanted: WantedAddress): Listener {
     const isUdp = wanted.protocol === 'udp';
     const isShared = isUdp || this.#options.accept === 'reuseport';
-    const count = isShared ? this.#options.workers : 1;
     const inherited = this.#takeInherited(wanted);
+    const isHandedOver = inherited?.isHandedOver === true;
+    const count = isShared ? this.#options.workers : 1;
     const id = inherited?.listenerId ?? this.#freeId(wanted);
     let port = inherited?.boundPort ?? wanted.port;
     const fds = [...(inherited?.fds ?? [])];
     try {
       for (const fd of fds) this.#adoptSocket({ ...wanted, port }, fd, isShared);
       if (inherited === null && isShared && port !== 0) this.#refuseToShare(wanted);
-      while (fds.length < count) {
+      while (fds.length < count && !isHandedOver) {
         const opened = this.#openSocket({ ...wanted, port }, isShared);
         port = opened.port;
         fds.push(opened.fd);
@@ -200,13 +212,15 @@ export class ListeningSockets {
       this.#closeAll(fds);
       throw error;
     }
+    const hasOneEach = isShared && fds.length >= count;
     const listener = {
       id,
       wanted,
-      bound: { address: wanted.address, port },
+      bound: { address: inherited?.boundAddress ?? wanted.address, port },
+      isHandedOver,
       sockets: fds.map((fd, index) => {
         // Nobody but a worker can read the UDP sockets that are left of an older version with more workers.
-        const workerIndex = isUdp ? index % count : isShared && index < count ? index : null;
+        const workerIndex = isUdp ? index % count : hasOneEach && index < count ? index : null;
         return { listenerId: id, fd, workerIndex, isUdp };
       }),
     };

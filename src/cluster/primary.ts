@@ -13,9 +13,13 @@ import { EdgeproxyError } from '../domain/edgeproxy-error.js';
 import { LiveConfig } from './live-config.js';
 import { openLogFile } from './open-log-file.js';
 import { Proxy, type ProxyParts } from './proxy.js';
+import type { InheritedListener } from './listening-sockets.js';
+import type { Origin } from './origin.js';
 import { openRoutingSources } from './routing-sources.js';
+import { toHandOn, type HandedOver } from './service-manager/handed-over.js';
+import type { ServiceManager } from './service-manager/service-manager.js';
 import { answerSignal } from './start-signals.js';
-import { bequeath, type Inheritance } from './upgrade/inheritance.js';
+import { bequeath } from './upgrade/inheritance.js';
 import { Predecessor } from './upgrade/predecessor.js';
 import { Upgrader } from './upgrade/upgrader.js';
 
@@ -26,7 +30,7 @@ interface Run {
   readonly logger: ProcessLogger;
   readonly events: EventLog;
   readonly stop: StopSignals;
-  readonly inheritance: Inheritance | null;
+  readonly origin: Origin;
   readonly version: string;
 }
 
@@ -38,7 +42,7 @@ export async function runPrimary(
   config: ProxyConfig,
   warnings: readonly string[],
   source: ConfigSource,
-  inheritance: Inheritance | null,
+  origin: Origin,
   version: string,
 ): Promise<number> {
   const file = openLogFile(config);
@@ -46,7 +50,7 @@ export async function runPrimary(
   const onTrouble: TroubleListener = (kind, context, message) => events.note(kind, context, message);
   const logger = createLogger({ level: config.logLevel, format: config.logFormat, role: 'primary', file, onTrouble });
   for (const warning of warnings) logger.warn({}, warning);
-  const run: Run = { config, source, logger, events, stop: firstStopSignal(), inheritance, version };
+  const run: Run = { config, source, logger, events, stop: firstStopSignal(), origin, version };
   try {
     await (config.isDemo ? runDemo(run) : runUntilSignal(run, await makeParts(config, run)));
     return EXIT_CODE.OK;
@@ -102,15 +106,18 @@ async function runUntilSignal(
   parts: ProxyParts,
   onReady: (proxy: Proxy) => void = () => undefined,
 ): Promise<void> {
-  const { config, source, logger, stop, inheritance, version } = run;
+  const { config, source, logger, stop, origin, version } = run;
+  const { inheritance, handedOver } = origin;
   process.title = 'edgeproxy';
   const upgrader = new Upgrader(logger);
   answerSignal('SIGUSR2', () => upgrader.begin());
   const predecessor = inheritance === null ? null : new Predecessor(inheritance, parts.native, logger);
   const pidFile = config.pidFile === null ? null : new PidFile(config.pidFile);
+  const manager = await openServiceManager(handedOver, parts);
   try {
     const memory = predecessor?.memory ?? null;
-    const proxy = new Proxy(config, { ...parts, inherited: inheritance?.listeners ?? [], memory });
+    const inherited = inheritance?.listeners ?? (await handedSockets(handedOver, config, parts));
+    const proxy = new Proxy(config, { ...parts, inherited, memory });
     // While the workers start.
     logger.prepare();
     if (!(await openUnlessStopped(proxy, stop, pidFile)))
@@ -123,15 +130,18 @@ async function runUntilSignal(
     answerSignal('SIGHUP', () => {
       // First: what the reload has to tell belongs into the new file.
       logger.reopen();
-      void Promise.all([live.reload(), proxy.reload()]);
+      const reload = Promise.all([live.reload(), proxy.reload()]);
+      void manager?.reloading(reload);
     });
     const { workers, accept } = config;
     logger.info({ version, listen: proxy.bound, workers, accept }, 'edgeproxy is ready');
     onReady(proxy);
+    // Before the old version ends: it is the main process until this is said.
+    manager?.ready(`${workers} workers, ${proxy.bound.length} listeners`, () => proxy.isServing);
     await predecessor?.takeOver(proxy.adopted);
     if (config.isDemo) await upgrader.refuse('of the demo, whose backends end with it');
-    else allowUpgrades(upgrader, proxy, pidFile);
-    await serveAndDrain(run, proxy, live, upgrader);
+    else allowUpgrades(upgrader, proxy, pidFile, toHandOn(handedOver));
+    await serveAndDrain({ ...run, proxy, live, upgrader, manager });
     logger.info({}, 'edgeproxy has ended');
   } finally {
     predecessor?.letGo();
@@ -139,7 +149,33 @@ async function runUntilSignal(
   }
 }
 
-function allowUpgrades(upgrader: Upgrader, proxy: Proxy, pidFile: PidFile | null): void {
+/** Loaded only where a service manager wants to be told. */
+async function openServiceManager(
+  { notifySocket, watchdogMs }: HandedOver,
+  { native, logger }: ProxyParts,
+): Promise<ServiceManager | null> {
+  if (notifySocket === null) return null;
+  const { ServiceManager } = await import('./service-manager/service-manager.js');
+  return new ServiceManager({ native, logger, socket: notifySocket, watchdogMs });
+}
+
+/** Loaded only where a service manager has opened them. Throws EP_SOCKET_ACTIVATION. */
+async function handedSockets(
+  { socketNames }: HandedOver,
+  config: ProxyConfig,
+  parts: ProxyParts,
+): Promise<readonly InheritedListener[]> {
+  if (socketNames.length === 0) return [];
+  const { takeHandedSockets } = await import('./service-manager/handed-sockets.js');
+  return takeHandedSockets(socketNames, config, parts);
+}
+
+function allowUpgrades(
+  upgrader: Upgrader,
+  proxy: Proxy,
+  pidFile: PidFile | null,
+  environment: Readonly<Record<string, string>>,
+): void {
   upgrader.allow({
     // Asked for at each upgrade: a reload may have changed it.
     get timeoutMs() {
@@ -147,19 +183,30 @@ function allowUpgrades(upgrader: Upgrader, proxy: Proxy, pidFile: PidFile | null
     },
     bequeath: () => bequeath(proxy.toInherit()),
     slots: () => proxy.slots,
+    environment,
     pidFile,
   });
 }
 
+/** A run whose proxy takes clients. */
+interface Serving extends Run {
+  readonly proxy: Proxy;
+  readonly live: LiveConfig;
+  readonly upgrader: Upgrader;
+  readonly manager: ServiceManager | null;
+}
+
 /** Until a signal, or until a newer version has taken over. */
-async function serveAndDrain({ logger, stop }: Run, proxy: Proxy, live: LiveConfig, upgrader: Upgrader): Promise<void> {
+async function serveAndDrain({ logger, stop, proxy, live, upgrader, manager }: Serving): Promise<void> {
   const adopted = await Promise.race([stop.first.then(() => null), upgrader.succeeded]);
   live.stop();
   const timeoutSecs = proxy.config.shutdownTimeoutSecs;
   const alone = upgrader.refuse('while this version is draining');
   if (adopted === null) {
+    manager?.stopping(timeoutSecs * 1000);
     logger.info({ signal: await stop.first, timeoutSecs }, 'draining; the same signal again closes now');
   } else {
+    manager?.leave();
     logger.info({ timeoutSecs }, 'the new version takes clients; draining');
     void stop.first.then((signal) => logger.info({ signal }, 'draining already; the same signal again closes now'));
     proxy.leave(adopted);

@@ -14,7 +14,7 @@ import type { ProxyConfig } from '../application/proxy-config.js';
 import { newRunTotals } from '../application/run-totals.js';
 import { neededBy } from '../domain/rules/needed-by.js';
 import { BindingTable } from '../domain/shared/binding-table.js';
-import { LAYOUT_HASH } from '../domain/shared/layout.js';
+import { LAYOUT_HASH, WORKER } from '../domain/shared/layout.js';
 import type { RuleListener } from '../domain/rules/rule-programs.js';
 import type { PoolMembers } from '../domain/shared/pool-members.js';
 import { BindingSweep } from './binding-sweep.js';
@@ -133,6 +133,14 @@ export class Proxy {
   /** What a newer version needs to take over; the descriptors stay this one's. */
   toInherit(): { readonly listeners: readonly InheritedListener[]; readonly regionFd: number } {
     return { listeners: this.#sockets.toInherit(), regionFd: this.#memory.fd };
+  }
+
+  /** Whether a worker takes clients, and does not stand still. */
+  get isServing(): boolean {
+    const { words } = this.#memory.region;
+    const isStalled = (index: number): boolean =>
+      Atomics.load(words, this.#memory.region.workerAt(index) + WORKER.STALLED) !== 0;
+    return this.#supervisor.lives.some(({ index, isAdmitted }) => isAdmitted && !isStalled(index));
   }
 
   /** In force. */

@@ -49,6 +49,9 @@ interface WireListener {
   readonly id: number;
   readonly wanted: ListenAddress;
   readonly boundPort: number;
+  /** These two are not there where an older version says it. */
+  readonly boundAddress?: string;
+  readonly isHandedOver?: boolean;
   readonly first: number;
   readonly count: number;
 }
@@ -56,10 +59,10 @@ interface WireListener {
 /** What the old version hands over. */
 export function bequeath({ listeners, regionFd }: Estate): Legacy {
   const fds: number[] = [];
-  const described = listeners.map(({ listenerId, wanted, boundPort, fds: own }): WireListener => {
+  const described = listeners.map(({ listenerId, fds: own, ...rest }): WireListener => {
     const first = FIRST_DESCRIPTOR + fds.length;
     fds.push(...own);
-    return { id: listenerId, wanted, boundPort, first, count: own.length };
+    return { id: listenerId, ...rest, first, count: own.length };
   });
   const region = FIRST_DESCRIPTOR + fds.length;
   fds.push(regionFd);
@@ -91,10 +94,9 @@ function parse(text: string): Inheritance {
     primaryPid,
     endDescriptor: end,
     regionFd: region,
-    listeners: listeners.map(({ id, wanted, boundPort, first, count }) => ({
+    listeners: listeners.map(({ id, first, count, ...rest }) => ({
       listenerId: id,
-      wanted,
-      boundPort,
+      ...rest,
       fds: Array.from({ length: count }, (_, index) => first + index),
     })),
   };

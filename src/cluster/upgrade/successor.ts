@@ -12,6 +12,8 @@ export interface SuccessorOptions {
   readonly legacy: Legacy;
   readonly timeoutMs: number;
   readonly slots: () => SlotsById;
+  /** Variables that this process has taken out of its own environment. */
+  readonly environment: Readonly<Record<string, string>>;
 }
 
 export class Successor {
@@ -22,9 +24,9 @@ export class Successor {
   #reason: string | null = null;
 
   /** Starts what this process was started from: the same command line, whatever lies there now. */
-  constructor({ legacy, timeoutMs, slots }: SuccessorOptions) {
+  constructor({ legacy, timeoutMs, slots, environment }: SuccessorOptions) {
     this.#child = spawn(process.execPath, [...process.execArgv, ...process.argv.slice(1)], {
-      env: { ...process.env, [INHERITANCE_VARIABLE]: legacy.text },
+      env: { ...process.env, ...environment, [INHERITANCE_VARIABLE]: legacy.text },
       // In the same process group: Ctrl+C is for both.
       stdio: ['inherit', 'inherit', 'inherit', 'ipc', ...legacy.fds],
     });

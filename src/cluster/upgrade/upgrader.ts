@@ -9,6 +9,8 @@ export interface UpgradeOptions {
   readonly timeoutMs: number;
   readonly bequeath: () => Legacy;
   readonly slots: () => SlotsById;
+  /** See SuccessorOptions. */
+  readonly environment: Readonly<Record<string, string>>;
   /** Where the new version may have written its pid before it failed. */
   readonly pidFile: PidFile | null;
 }
@@ -59,9 +61,9 @@ export class Upgrader {
     }
   }
 
-  async #run({ timeoutMs, bequeath, slots, pidFile }: UpgradeOptions): Promise<void> {
+  async #run({ timeoutMs, bequeath, slots, environment, pidFile }: UpgradeOptions): Promise<void> {
     try {
-      this.#successor = new Successor({ legacy: bequeath(), timeoutMs, slots });
+      this.#successor = new Successor({ legacy: bequeath(), timeoutMs, slots, environment });
     } catch (error) {
       return this.#logger.error({ error }, 'the new version cannot be started; this one goes on');
     }

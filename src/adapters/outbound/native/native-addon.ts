@@ -29,6 +29,17 @@ export interface NativeFileLimit {
   readonly hard: number;
 }
 
+/** A socket that this process was started with. */
+export interface NativeHandedSocket {
+  readonly family: 'ipv4' | 'ipv6' | 'unix' | 'other';
+  readonly type: 'stream' | 'datagram' | 'other';
+  /** False of datagrams, and of a connection. */
+  readonly isListening: boolean;
+  /** The literal; empty where the family has none. */
+  readonly address: string;
+  readonly port: number;
+}
+
 export interface NativeBindOptions {
   /** IPv4 or IPv6 literal; `::` takes both families. */
   readonly address: string;
@@ -226,6 +237,14 @@ export interface NativeAddon {
   adoptUdp(fd: number): void;
   /** No child of this process inherits that descriptor. */
   setCloseOnExec(fd: number): void;
+  /** A datagram to the Unix socket of that name, a path or @abstract; EAGAIN where its queue is full. */
+  sendNotification(name: string, text: string): void;
+  /** EBADF or ENOTSOCK where that descriptor is no socket. */
+  describeSocket(fd: number): NativeHandedSocket;
+  /** On which this thread may run, ascending. */
+  allowedCpus(): number[];
+  /** This thread runs there alone from here on. */
+  pinToCpu(cpu: number): void;
   /** [primary's end, worker's end]. */
   createChannel(): [number, number];
   sendRegion(channelFd: number, kind: number, regionFd: number): void;
