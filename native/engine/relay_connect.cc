@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "backend_socket.h"
+#include "monotonic_us.h"
 #include "relay.h"
 
 namespace edgeproxy {
@@ -42,7 +43,9 @@ bool Relay::RouteWaiting() {
       if (Describe(*connection, batch_.requests[place], batch_.names + place * kNameBytes)) turn_.push_back(token);
     }
     if (turn_.empty()) break;
+    const uint64_t asked_ns = MonotonicNs();
     host_.OnBatch(static_cast<uint32_t>(turn_.size()), ClockOfBatch());
+    counters_.CountDecisions(turn_.size(), MonotonicNs() - asked_ns);
     for (size_t i = 0; i < turn_.size(); i++) TakeResponse(*Find(turn_[i]), batch_.responses[i]);
     has_dialled = true;
   }

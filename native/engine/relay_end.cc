@@ -85,7 +85,7 @@ void Relay::Finish(Connection& connection) {
 // Unless Finish has told the sockets otherwise, the other side learns that the stream is broken, and no TIME_WAIT holds a port
 // towards the backend.
 void Relay::End(Connection& connection, EndReason reason) {
-  counters_.CountEnded(reason);
+  counters_.CountEnded(reason, now_ms_ - connection.started_ms, connection.bytes_from_client + connection.bytes_to_client);
   if (!connection.has_answered) JudgeSilence(connection, reason);
   Free(connection);
 }

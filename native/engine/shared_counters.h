@@ -4,6 +4,8 @@
 // relaxed load and store is an increment; readers see each counter rise, in no particular order among counters.
 #pragma once
 
+#include <span>
+
 #include "connect_time.h"
 #include "peer_address.h"
 #include "shared_layout.h"
@@ -66,10 +68,14 @@ class SharedCounters {
   }
 
   void CountConnection(uint32_t slot) const { Add(region_.row(worker_, slot).connections, 1); }
-  // Another worker's measure may be lost between the two: the next one is as good.
+  // Another worker's measure may be lost between the two: the next one is as good. The histogram is all workers', so adds
+  // are atomic.
   void CountConnectTime(uint32_t slot, uint64_t micros) const {
     auto& average = region_.backend(slot).connect_micros;
     average.store(NextConnectMicros(average.load(std::memory_order_relaxed), micros), std::memory_order_relaxed);
+    Histogram& times = region_.connect_times(slot);
+    times.counts[BucketOf(micros, kConnectBoundsMicros)].fetch_add(1, std::memory_order_relaxed);
+    times.sum.fetch_add(micros, std::memory_order_relaxed);
   }
   void CountBackendError(uint32_t slot, BackendError error) const {
     auto& counter = region_.row(worker_, slot).errors[static_cast<size_t>(error)];
@@ -99,9 +105,28 @@ class SharedCounters {
   void SetUdpSessions(uint32_t sessions) const {
     block().udp_sessions.store(static_cast<int32_t>(sessions), std::memory_order_relaxed);
   }
-  void CountEnded(EndReason reason) const { Add(block().ended[static_cast<size_t>(reason)], 1); }
+  // Of a connection that was relayed: for how long, and how many bytes both ways.
+  void CountEnded(EndReason reason, uint64_t duration_ms, uint64_t bytes) const {
+    Add(block().ended[static_cast<size_t>(reason)], 1);
+    Observe(block().durations, kDurationBoundsMs, duration_ms, 1);
+    Observe(block().bytes, kBytesBounds, bytes, 1);
+  }
+  // Of a batch, which is measured as a whole: reading the clock for each could take longer than its decision.
+  void CountDecisions(uint64_t decisions, uint64_t nanos) const {
+    Observe(block().decisions, kDecisionBoundsNanos, nanos, decisions);
+  }
 
  private:
+  static size_t BucketOf(uint64_t value, std::span<const uint64_t> bounds) {
+    size_t bucket = 0;
+    while (bucket < bounds.size() && value > bounds[bucket]) bucket++;
+    return bucket;
+  }
+  // `times` observations that make `total` together, all alike.
+  static void Observe(Histogram& own, std::span<const uint64_t> bounds, uint64_t total, uint64_t times) {
+    Add(own.counts[BucketOf(total / times, bounds)], times);
+    Add(own.sum, total);
+  }
   static void Add(std::atomic<uint64_t>& counter, uint64_t amount) {
     counter.store(counter.load(std::memory_order_relaxed) + amount, std::memory_order_relaxed);
   }

@@ -11,7 +11,7 @@ namespace edgeproxy {
 
 constexpr size_t kLineBytes = 64;
 constexpr uint32_t kMagic = 0x50474445;
-constexpr uint32_t kLayoutVersion = 3;
+constexpr uint32_t kLayoutVersion = 4;
 
 enum class RejectReason : uint32_t {
   kNoBackend, kConnectFailed, kClientGone, kNoDescriptors, kShutdown, kRateLimited, kTooManyPerIp, kAddressDenied,
@@ -65,10 +65,30 @@ static_assert(offsetof(HealthControl, ejected) == 1 * 4);
 static_assert(offsetof(HealthControl, panic_percent) == 20 * 4);
 static_assert(offsetof(HealthControl, initial_ramp) == 21 * 4);
 
+// Written by one thread with plain stores, or by several with atomic adds: whoever does says so.
+struct Histogram {
+  static constexpr size_t kCounts = 15;
+  alignas(kLineBytes) std::atomic<uint64_t> sum;
+  std::atomic<uint64_t> counts[kCounts];
+};
+static_assert(sizeof(Histogram) == 2 * kLineBytes);
+static_assert(offsetof(Histogram, counts) == 2 * 4);
+constexpr uint64_t kConnectBoundsMicros[] = {250,    500,    1'000,   2'500,   5'000,    10'000,
+                                             25'000, 50'000, 100'000, 250'000, 1'000'000};
+constexpr uint64_t kDurationBoundsMs[] = {5,       25,      100,       500,        1'000,     5'000, 15'000,
+                                          60'000, 300'000, 900'000, 3'600'000, 14'400'000, 86'400'000};
+constexpr uint64_t kBytesBounds[] = {64,         256,        1'024,         4'096,        16'384,      65'536, 262'144,
+                                     1'048'576, 4'194'304, 16'777'216, 67'108'864, 268'435'456, 1'073'741'824, 4'294'967'296};
+constexpr uint64_t kDecisionBoundsNanos[] = {250,    500,     1'000,   2'500,   5'000,     10'000,    25'000,
+                                             50'000, 100'000, 250'000, 500'000, 1'000'000, 10'000'000};
+
 struct AcceptorBlock {
   alignas(kLineBytes) std::atomic<uint64_t> rate_limited;
 };
 static_assert(sizeof(AcceptorBlock) == kLineBytes);
+
+// The primary's totals, which are not C++'s business.
+constexpr size_t kPrimaryBytes = kLineBytes;
 
 struct Pool {
   alignas(kLineBytes) std::atomic<uint32_t> cursor;
@@ -123,8 +143,12 @@ struct WorkerBlock {
   std::atomic<int32_t> udp_sessions;
 
   alignas(kLineBytes) std::atomic<int32_t> listener_active[kMaxListeners];
+
+  Histogram durations;
+  Histogram bytes;
+  Histogram decisions;
 };
-static_assert(sizeof(WorkerBlock) == 12 * kLineBytes);
+static_assert(sizeof(WorkerBlock) == 18 * kLineBytes);
 static_assert(offsetof(WorkerBlock, pair_sequence) == 16 * 4);
 static_assert(offsetof(WorkerBlock, batch_generation) == 17 * 4);
 static_assert(offsetof(WorkerBlock, accepted) == 32 * 4);
@@ -141,6 +165,9 @@ static_assert(offsetof(WorkerBlock, rules) == 118 * 4);
 static_assert(offsetof(WorkerBlock, datagrams_to_clients) == 120 * 4);
 static_assert(offsetof(WorkerBlock, udp_sessions) == 126 * 4);
 static_assert(offsetof(WorkerBlock, listener_active) == 128 * 4);
+static_assert(offsetof(WorkerBlock, durations) == 192 * 4);
+static_assert(offsetof(WorkerBlock, bytes) == 224 * 4);
+static_assert(offsetof(WorkerBlock, decisions) == 256 * 4);
 
 struct BackendLine {
   alignas(kLineBytes) std::atomic<int32_t> active;
@@ -271,7 +298,7 @@ struct BatchClock {
 class RegionView {
   static constexpr size_t kHealthAt = 4 * kLineBytes;  // header and routes control, two lines each
   static constexpr size_t kAcceptorAt = kHealthAt + sizeof(HealthControl);
-  static constexpr size_t kPoolsAt = kAcceptorAt + sizeof(AcceptorBlock);
+  static constexpr size_t kPoolsAt = kAcceptorAt + sizeof(AcceptorBlock) + kPrimaryBytes;
   static constexpr size_t kPathsAt = kPoolsAt + kMaxPools * sizeof(Pool);
 
  public:
@@ -289,7 +316,7 @@ class RegionView {
   }
 
   bool IsValid(uint32_t layout_hash) const {
-    if (workers_ == 0 || backends_ == 0 || BackendsAt() + RowBytes() > mapped_bytes_) return false;
+    if (workers_ == 0 || backends_ == 0 || BindingsAt() > mapped_bytes_) return false;
     const RegionHeader& h = header();
     return h.magic == kMagic && h.version == kLayoutVersion && h.hash == layout_hash;
   }
@@ -311,6 +338,8 @@ class RegionView {
     return At<WorkerRow>(BackendsAt() + backends_ * sizeof(BackendLine))[size_t{worker} * backends_ + slot];
   }
 
+  Histogram& connect_times(uint32_t slot) const { return At<Histogram>(ConnectTimesAt())[slot]; }
+
   // Hash seeds of the region; see ClientKey.
   const uint32_t* seeds() const { return header().seeds; }
   // A power of two, or 0 where there are none that could be trusted.
@@ -322,7 +351,9 @@ class RegionView {
   size_t BackendsAt() const { return kWorkersAt + workers_ * sizeof(WorkerBlock); }
   // Of the backends' lines and all workers' rows. No overflow: both counts have 32 bits, a row has 64 bytes.
   size_t RowBytes() const { return backends_ * sizeof(BackendLine) + size_t{workers_} * backends_ * sizeof(WorkerRow); }
-  size_t RatesAt() const { return BackendsAt() + RowBytes() + binding_sets_ * kBindingSetBytes; }
+  size_t ConnectTimesAt() const { return BackendsAt() + RowBytes(); }
+  size_t BindingsAt() const { return ConnectTimesAt() + backends_ * sizeof(Histogram); }
+  size_t RatesAt() const { return BindingsAt() + binding_sets_ * kBindingSetBytes; }
   bool HasRates() const {
     return std::has_single_bit(rate_sets_) && RatesAt() + rate_sets_ * sizeof(RateSet) <= mapped_bytes_;
   }

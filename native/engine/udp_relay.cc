@@ -181,7 +181,7 @@ void UdpRelay::Reject(UdpSession& session, RejectReason reason) {
 }
 
 void UdpRelay::End(UdpSession& session, EndReason reason) {
-  counters_.CountEnded(reason);
+  CountEnded(session, reason);
   LeaveBackend(session);
   Release(session);
   Forget(session);
@@ -189,10 +189,10 @@ void UdpRelay::End(UdpSession& session, EndReason reason) {
 
 // The network says that its backend does not take its datagrams.
 void UdpRelay::FailSession(UdpSession& session, int error) {
-  counters_.CountEnded(EndReason::kIcmpError);
   const BackendError kind = ErrorKind(error);
   counters_.CountBackendError(session.slot, kind);
   if (kind != BackendError::kOther) breaker_.Failed(session.slot, session.is_trial);
+  CountEnded(session, EndReason::kIcmpError);
   LeaveBackend(session);
   Release(session);
   if (failed_ == kMostFailed) return Forget(session);
@@ -201,6 +201,12 @@ void UdpRelay::FailSession(UdpSession& session, int error) {
   session.last_activity_ms = now_ms_;
   session.tried_slots[0] = static_cast<uint16_t>(session.slot);
   wheel_.Schedule(session.timer, Deadline(session));
+}
+
+// With its last replies.
+void UdpRelay::CountEnded(const UdpSession& session, EndReason reason) {
+  SendReplies();
+  counters_.CountEnded(reason, now_ms_ - session.started_ms, session.bytes_from_client + session.bytes_to_client);
 }
 
 // Gives its place there back.

@@ -115,6 +115,7 @@ class UdpRelay {
   void OnTimer(UdpSession& session);
   void Reject(UdpSession& session, RejectReason reason);
   void End(UdpSession& session, EndReason reason);
+  void CountEnded(const UdpSession& session, EndReason reason);
   void FailSession(UdpSession& session, int error);
   void LeaveBackend(UdpSession& session);
   void Release(UdpSession& session);

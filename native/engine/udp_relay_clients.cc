@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "backend_socket.h"
+#include "monotonic_us.h"
 #include "udp_relay.h"
 
 namespace edgeproxy {
@@ -116,7 +117,9 @@ void UdpRelay::Route() {
     std::swap(asked_, waiting_);
     for (size_t i = 0; i < asked_.size(); i++) FillRequest(around_.requests[i], *asked_[i]);
     const BatchClock now = {static_cast<int32_t>(now_us_ / 1'000'000), static_cast<int32_t>(static_cast<uint32_t>(now_us_))};
+    const uint64_t asked_ns = MonotonicNs();
     around_.host.OnBatch(static_cast<uint32_t>(asked_.size()), now);
+    counters_.CountDecisions(asked_.size(), MonotonicNs() - asked_ns);
     for (size_t i = 0; i < asked_.size(); i++) TakeResponse(*asked_[i], around_.responses[i]);
   }
 }

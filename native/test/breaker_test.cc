@@ -42,7 +42,7 @@ class Rig {
     char bytes[kLineBytes] = {};
   };
   static constexpr size_t kBytes =
-      RegionView::kWorkersAt + sizeof(WorkerBlock) + kSlots * (sizeof(BackendLine) + sizeof(WorkerRow));
+      RegionView::kWorkersAt + sizeof(WorkerBlock) + kSlots * (sizeof(BackendLine) + sizeof(WorkerRow) + sizeof(Histogram));
   static void* HeaderOf(void* memory) {
     auto& header = *static_cast<RegionHeader*>(memory);
     header.workers = 1;

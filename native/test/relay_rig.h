@@ -37,7 +37,7 @@ class RelayRig : public RelayHost {
  public:
   // In the region's last line.
   static constexpr int32_t kClientWord = (RegionView::kWorkersAt + sizeof(WorkerBlock) +
-                                          kBackends * (sizeof(BackendLine) + sizeof(WorkerRow))) / sizeof(int32_t);
+                                          kBackends * (sizeof(BackendLine) + sizeof(WorkerRow) + sizeof(Histogram))) / sizeof(int32_t);
 
   explicit RelayRig(RelayOptions options = {})
       : memory_(kRegionBytes / kLineBytes),
@@ -58,6 +58,8 @@ class RelayRig : public RelayHost {
   WorkerRow& row(uint32_t slot) { return region_.row(0, slot); }
   HealthControl& health() { return region_.health(); }
   BackendLine& backend(uint32_t slot) { return region_.backend(slot); }
+  const Histogram& connect_times(uint32_t slot) { return region_.connect_times(slot); }
+  const RegionView& region() const { return region_; }
   int32_t active(uint32_t slot) { return region_.backend(slot).active; }
   int32_t client_connections() { return region_.word(kClientWord); }
   uint64_t rejected(RejectReason reason) { return block().rejected[static_cast<size_t>(reason)]; }
@@ -183,7 +185,7 @@ class RelayRig : public RelayHost {
     char bytes[kLineBytes] = {};
   };
   static constexpr size_t kRegionBytes =
-      RegionView::kWorkersAt + kLineBytes + sizeof(WorkerBlock) + kBackends * (sizeof(BackendLine) + sizeof(WorkerRow));
+      RegionView::kWorkersAt + kLineBytes + sizeof(WorkerBlock) + kBackends * (sizeof(BackendLine) + sizeof(WorkerRow) + sizeof(Histogram));
 
   HandedSocket AcceptFront() {
     sockaddr_storage from;

@@ -1,24 +1,41 @@
-/** What happens in the primary and is counted since its start. */
-export interface RunTotals {
-  workerRestarts: number;
-  /** Looks at the routing database: with a change, without one, and those that failed. */
-  readonly routingReads: { changed: number; unchanged: number; failed: number };
-}
+import type { ControlRegion } from '../domain/shared/control-region.js';
+import { PRIMARY, ROUTING_READS, type RoutingRead } from '../domain/shared/layout.js';
 
-export function newRunTotals(): RunTotals {
-  return { workerRestarts: 0, routingReads: { changed: 0, unchanged: 0, failed: 0 } };
+const WORDS_PER_TOTAL = 2;
+
+/** Counts what happens in the primary, in shared memory, where the next version finds it. The primary has the only one. */
+export class RunTotals {
+  readonly #totals: BigUint64Array;
+  readonly #at: number;
+
+  constructor(region: ControlRegion) {
+    this.#at = region.offsets.primary;
+    const { buffer, byteOffset } = region.words;
+    this.#totals = new BigUint64Array(buffer, byteOffset, Math.floor(region.offsets.totalWords / WORDS_PER_TOTAL));
+  }
+
+  countWorkerRestart(): void {
+    this.#count(PRIMARY.WORKER_RESTARTS);
+  }
+
+  countRoutingRead(result: RoutingRead): void {
+    this.#count(PRIMARY.ROUTING_READS + WORDS_PER_TOTAL * ROUTING_READS.indexOf(result));
+  }
+
+  #count(offset: number): void {
+    Atomics.add(this.#totals, (this.#at + offset) / WORDS_PER_TOTAL, 1n);
+  }
 }
 
 /** `read`, counted. */
 export function counted<T>(totals: RunTotals, read: () => Promise<T | null>): () => Promise<T | null> {
-  const { routingReads } = totals;
   return async () => {
     try {
       const state = await read();
-      routingReads[state === null ? 'unchanged' : 'changed']++;
+      totals.countRoutingRead(state === null ? 'unchanged' : 'changed');
       return state;
     } catch (error) {
-      routingReads.failed++;
+      totals.countRoutingRead('failed');
       throw error;
     }
   };

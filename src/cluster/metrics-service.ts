@@ -30,7 +30,7 @@ export class MetricsService implements Service {
 
   constructor(parts: ServiceParts) {
     this.#parts = parts;
-    this.#metrics = new ProxyMetrics(parts.region, parts.totals, parts.countedRules);
+    this.#metrics = new ProxyMetrics(parts.region, parts.countedRules);
     this.#bindings = new BindingCount(new BindingTable(parts.region), (count) => this.#metrics.useBindings(count));
     this.#log = new LimitedLog(parts.logger, scheduleInBackground);
   }

@@ -11,7 +11,7 @@ import type { Logger } from '../application/ports/logger.js';
 import type { RoutingRepository, RoutingSnapshot } from '../application/ports/routing-repository.js';
 import type { BoundListener, WantedAddress } from '../application/listener-config.js';
 import type { ProxyConfig } from '../application/proxy-config.js';
-import { newRunTotals } from '../application/run-totals.js';
+import { RunTotals } from '../application/run-totals.js';
 import { neededBy } from '../domain/rules/needed-by.js';
 import { BindingTable } from '../domain/shared/binding-table.js';
 import { LAYOUT_HASH, WORKER } from '../domain/shared/layout.js';
@@ -69,7 +69,7 @@ export class Proxy {
   readonly #ruleListeners = new Map<number, RuleListener>();
   readonly #databases: Databases;
   readonly #sweep: BindingSweep;
-  readonly #totals = newRunTotals();
+  readonly #totals: RunTotals;
   readonly #services: readonly Service[];
   #isEnding = false;
   #slots: SlotsById = [];
@@ -85,6 +85,7 @@ export class Proxy {
     const settings = this.#settingsFor(config, budget);
     this.#memory = createControlMemory(native, config, parts.memory ?? null);
     const { region } = this.#memory;
+    this.#totals = new RunTotals(region);
     const bindings = new BindingTable(region);
     this.#publisher = new RoutingPublisher(region, bindings, config.region, logger);
     this.#acceptor = this.#makeAcceptor(settings);
@@ -102,7 +103,6 @@ export class Proxy {
     this.#services = makeServices({
       ...shared,
       region,
-      totals: this.#totals,
       countedRules: () => this.#rules.counted,
       isUpgrade: Boolean(parts.memory),
       control: { version: parts.version, events: parts.events, bound: () => this.bound },

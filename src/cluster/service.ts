@@ -4,7 +4,6 @@ import type { Logger } from '../application/ports/logger.js';
 import type { EventLog } from '../application/event-log.js';
 import type { BoundListener } from '../application/listener-config.js';
 import type { ProxyConfig } from '../application/proxy-config.js';
-import type { RunTotals } from '../application/run-totals.js';
 import type { ControlRegion } from '../domain/shared/control-region.js';
 import type { PublishedBackend } from '../domain/shared/routes-writer.js';
 import type { WorkerSupervisor } from './worker-supervisor.js';
@@ -38,7 +37,6 @@ export interface ServiceParts {
   readonly region: ControlRegion;
   readonly acceptor: NativeAcceptor;
   readonly supervisor: WorkerSupervisor;
-  readonly totals: RunTotals;
   readonly control: PrimaryControl;
   readonly countedRules: () => readonly CountedRule[];
   /** An older version, which this one takes over from, still has what it listens on. */

@@ -174,7 +174,7 @@ export class WorkerSupervisor {
       place.process = this.#startProcess(place);
       if (place.hasDied) {
         place.restarts++;
-        this.#options.totals.workerRestarts++;
+        this.#options.totals.countWorkerRestart();
       }
     } catch (error) {
       this.#options.logger.error({ worker: place.index, error }, 'worker cannot be started');

@@ -46,10 +46,12 @@ async function scrape(url: string): Promise<Scrape> {
   assert.equal(response.headers.get('content-type'), 'text/plain; version=0.0.4; charset=utf-8');
   const families = parseExposition(await response.text());
   const value = (name: string, labels: Readonly<Record<string, string>> = {}): number | undefined =>
-    families
-      .get(name)
-      ?.samples.find((sample) => Object.entries(labels).every(([key, text]) => sample.labels[key] === text))?.value;
+    families.get(name)?.samples.find((sample) => includes(sample.labels, labels))?.value;
   return { families, value };
+}
+
+function includes(all: Readonly<Record<string, string>>, some: Readonly<Record<string, string>>): boolean {
+  return Object.entries(some).every(([key, text]) => all[key] === text);
 }
 
 /** Scrapes until what is there fits: an answer may serve for some milliseconds. */
@@ -105,6 +107,21 @@ describe('the metrics endpoint', TIME_LIMIT, () => {
         value('edgeproxy_connections_rejected_total', { reason: 'no_backend' }),
       ],
       [4, 1, 16, 16, 4, 1, 1, 0, 2, 0],
+    );
+    const observed = (name: string, suffix: string, labels = {}): number | undefined =>
+      families
+        .get(name)
+        ?.samples.find((it) => it.name === name + suffix && !('le' in it.labels) && includes(it.labels, labels))?.value;
+    assert.deepEqual(
+      [
+        observed('edgeproxy_connection_duration_seconds', '_count'),
+        observed('edgeproxy_connection_bytes', '_count'),
+        observed('edgeproxy_connection_bytes', '_sum'),
+        observed('edgeproxy_route_decision_seconds', '_count'),
+        observed('edgeproxy_backend_rtt_seconds', '_count', { backend: id, region: 'sa' }),
+        observed('edgeproxy_backend_rtt_seconds', '_count', { backend: 'down', region: 'eu' }),
+      ],
+      [3, 3, 30, 4, 4, 0],
     );
     const byWorker = families.get('edgeproxy_worker_connections_active')?.samples ?? [];
     assert.deepEqual([byWorker.length, byWorker.reduce((sum, sample) => sum + sample.value, 0)], [2, 1]);

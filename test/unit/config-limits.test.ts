@@ -32,7 +32,7 @@ describe('the shared memory that settings can ask for', () => {
   it('is what docs/configuration.md says', () => {
     const { workers, backends, bindingSets, clientSets } = most;
     const clients = (4 * workers + 12) * 8 * clientSets;
-    const documented = 64 * backends * (workers + 3) + 16 * 8 * bindingSets + clients;
+    const documented = 64 * backends * (workers + 6) + 16 * 8 * bindingSets + clients;
     const rest = regionBytes(most) - documented;
     assert.ok(rest > 0 && rest < 512 * 1024, `${rest} bytes more`);
   });

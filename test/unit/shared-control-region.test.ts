@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { ControlRegion, initialiseRegion, regionBytes, setsFor } from '../../src/domain/shared/control-region.js';
-import { HEADER, MAX_BACKENDS, MAX_WORKERS } from '../../src/domain/shared/layout.js';
+import { HEADER, HISTOGRAM_LINES, MAX_BACKENDS, MAX_WORKERS } from '../../src/domain/shared/layout.js';
 import { newRegion, SMALL_CAPACITY } from '../support/routing-rig.js';
 
 const INVALID = { code: 'EP_REGION_INVALID', source: 'internal' };
@@ -24,10 +24,12 @@ describe('control region', () => {
       ...Array.from({ length: workers * backends }, (_, row) =>
         region.rowAt(Math.floor(row / backends), row % backends),
       ),
+      ...Array.from({ length: backends }, (_, slot) => region.connectTimesAt(slot)),
     ];
     assert.equal(new Set(lines).size, lines.length);
     for (const line of lines) assert.equal(line % 16, 0);
-    assert.equal(Math.max(...lines) + 16, region.offsets.bindings);
+    assert.equal(Math.max(...lines) + HISTOGRAM_LINES * 16, region.offsets.bindings);
+    assert.equal(region.inheritedRowAt(backends), region.offsets.totalWords);
   });
 
   it('may lie in a mapping that is larger, as pages are', () => {

@@ -1,11 +1,22 @@
 /** Reads every series: counters from shared memory at the moment they are asked for. */
 import { BackendStates } from '../../domain/shared/backend-states.js';
 import type { ControlRegion } from '../../domain/shared/control-region.js';
-import { BACKEND_ERRORS, END_REASONS, POOL, REJECT_REASONS, WORKER } from '../../domain/shared/layout.js';
+import {
+  BYTES_BOUNDS,
+  CONNECT_BOUNDS_MICROS,
+  DECISION_BOUNDS_NANOS,
+  DURATION_BOUNDS_MS,
+  END_REASONS,
+  POOL,
+  PRIMARY,
+  REJECT_REASONS,
+  ROUTING_READS,
+  WORKER,
+} from '../../domain/shared/layout.js';
 import type { PublishedBackend } from '../../domain/shared/routes-writer.js';
 import { SharedTotals } from '../../domain/shared/shared-totals.js';
-import type { Sample, Samples } from './metric-catalogue.js';
-import type { RunTotals } from '../run-totals.js';
+import { BackendMetrics } from './backend-metrics.js';
+import type { HistogramSample, Sample, Samples } from './metric-catalogue.js';
 
 /** A rule in force, with the number of its line in shared memory, see POOL. */
 export interface CountedRule {
@@ -19,21 +30,18 @@ const NO_LABELS = {};
 
 export class ProxyMetrics {
   readonly #totals: SharedTotals;
-  readonly #states: BackendStates;
-  readonly #run: RunTotals;
+  readonly #backends: BackendMetrics;
   readonly #rules: () => readonly CountedRule[];
-  #published: readonly PublishedBackend[] = [];
   #bindings = 0;
 
-  constructor(region: ControlRegion, run: RunTotals, rules: () => readonly CountedRule[]) {
+  constructor(region: ControlRegion, rules: () => readonly CountedRule[]) {
     this.#rules = rules;
     this.#totals = new SharedTotals(region);
-    this.#states = new BackendStates(region);
-    this.#run = run;
+    this.#backends = new BackendMetrics(this.#totals, new BackendStates(region));
   }
 
   useBackends(published: readonly PublishedBackend[]): void {
-    this.#published = published;
+    this.#backends.use(published);
   }
 
   /** As they were counted last. */
@@ -55,22 +63,26 @@ export class ProxyMetrics {
       edgeproxy_datagrams_received_total: total(WORKER.DATAGRAMS_FROM_CLIENTS),
       edgeproxy_datagrams_dropped_total: total(WORKER.DATAGRAMS_DROPPED),
       edgeproxy_udp_sessions: gauge(WORKER.UDP_SESSIONS),
-      edgeproxy_backend_connections_total: this.#ofBackends((slot) => this.#totals.backendConnections(slot)),
-      edgeproxy_backend_connections_active: this.#ofBackends((slot) => this.#totals.backendActive(slot)),
-      edgeproxy_backend_errors_total: this.#backendErrors(),
-      edgeproxy_backend_up: this.#backendsUp(),
+      edgeproxy_backend_connections_total: this.#backends.connections(),
+      edgeproxy_backend_connections_active: this.#backends.active(),
+      edgeproxy_backend_errors_total: this.#backends.errors(),
+      edgeproxy_backend_rtt_seconds: this.#backends.connectTimes(CONNECT_BOUNDS_MICROS.length),
+      edgeproxy_backend_up: this.#backends.up(),
+      edgeproxy_connection_duration_seconds: this.#histogram(WORKER.DURATIONS, DURATION_BOUNDS_MS),
+      edgeproxy_connection_bytes: this.#histogram(WORKER.BYTES, BYTES_BOUNDS),
+      edgeproxy_route_decision_seconds: this.#histogram(WORKER.DECISIONS, DECISION_BOUNDS_NANOS),
       edgeproxy_bindings: [one(this.#bindings)],
       edgeproxy_worker_connections_active: this.#workerConnections(),
-      edgeproxy_worker_restarts_total: [one(this.#run.workerRestarts)],
+      edgeproxy_worker_restarts_total: [one(this.#totals.ofPrimary(PRIMARY.WORKER_RESTARTS))],
       edgeproxy_worker_event_loop_lag_seconds: [one(this.#largestLagSecs())],
       edgeproxy_router_selections_total: this.#ofRules(POOL.SELECTED),
       edgeproxy_router_errors_total: this.#ofRules(POOL.FAILED).map(({ labels, value }) => {
         return { labels: { ...labels, reason: 'no_backend' }, value };
       }),
-      edgeproxy_routing_reload_total: Object.entries(this.#run.routingReads).map(([result, value]) => {
-        return { labels: { result }, value };
+      edgeproxy_routing_reload_total: ROUTING_READS.map((result, index) => {
+        return { labels: { result }, value: this.#totals.routingReads(index) };
       }),
-      edgeproxy_routing_backends: [one(this.#published.length)],
+      edgeproxy_routing_backends: [one(this.#backends.count)],
       edgeproxy_splice_pipes: gauge(WORKER.SPLICE_PIPES),
       edgeproxy_splice_fallback_total: total(WORKER.SPLICE_FALLBACKS),
     };
@@ -89,31 +101,13 @@ export class ProxyMetrics {
     });
   }
 
-  #ofBackends(valueOf: (slot: number) => number): Sample[] {
-    return this.#published.map(({ slot, backend }) => {
-      return { labels: { backend: backend.id, region: backend.region }, value: valueOf(slot) };
-    });
+  #histogram(offset: number, bounds: readonly number[]): HistogramSample[] {
+    return [{ labels: NO_LABELS, ...this.#totals.histogram(offset, bounds.length) }];
   }
 
   #ofRules(offset: number): Sample[] {
     return this.#rules().map(({ rule, router, number }) => {
       return { labels: { router, rule }, value: this.#totals.ofPool(number, offset) };
-    });
-  }
-
-  #backendErrors(): Sample[] {
-    return BACKEND_ERRORS.flatMap((reason, index) =>
-      this.#ofBackends((slot) => this.#totals.backendErrors(slot, index)).map(({ labels, value }) => {
-        return { labels: { ...labels, reason }, value };
-      }),
-    );
-  }
-
-  /** By the database, by health checks and by the breaker. */
-  #backendsUp(): Sample[] {
-    return this.#published.map(({ slot, backend: { id, region, isHealthy, isDraining, weight } }) => {
-      const isUp = isHealthy && !isDraining && weight > 0 && this.#states.isAvailable(slot);
-      return { labels: { backend: id, region }, value: isUp ? 1 : 0 };
     });
   }
 

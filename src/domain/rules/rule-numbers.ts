@@ -1,5 +1,6 @@
-import { MAX_POOLS, POOL_LINES, WORDS_PER_LINE } from '../shared/layout.js';
+import { MAX_POOLS, POOL, POOL_LINES, WORDS_PER_LINE } from '../shared/layout.js';
 import type { ControlRegion } from '../shared/control-region.js';
+import { textHash } from '../shared/text-hash.js';
 import { rulesError } from './rules-error.js';
 
 /**
@@ -34,6 +35,8 @@ export class RuleNumbers {
       if (numbers.has(number)) continue;
       this.#numbers.delete(key);
       this.#used.delete(number);
+      // For a newer version it is nobody's from here on.
+      this.#setId(number, 0, 0);
     }
   }
 
@@ -42,6 +45,7 @@ export class RuleNumbers {
     if (known !== undefined) return known;
     const number = this.#firstFree();
     this.#clear(number);
+    this.#setId(number, textHash(key, 0), textHash(key, 1));
     this.#numbers.set(key, number);
     this.#used.add(number);
     return number;
@@ -54,7 +58,13 @@ export class RuleNumbers {
 
   /** What its last owner counted is not the new one's. */
   #clear(number: number): void {
-    const line = this.#region.offsets.pools + number * POOL_LINES * WORDS_PER_LINE;
+    const line = this.#region.poolAt(number);
     for (let word = line; word < line + POOL_LINES * WORDS_PER_LINE; word++) Atomics.store(this.#region.words, word, 0);
+  }
+
+  #setId(number: number, high: number, low: number): void {
+    const at = this.#region.poolAt(number) + POOL.ID;
+    Atomics.store(this.#region.words, at, high);
+    Atomics.store(this.#region.words, at + 1, low);
   }
 }

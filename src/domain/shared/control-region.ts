@@ -7,11 +7,13 @@ import {
   BACKEND_LINES,
   HEADER,
   HEADER_LINES,
+  HISTOGRAM_LINES,
   LAYOUT_HASH,
   LAYOUT_VERSION,
   MAGIC,
   MAX_BACKENDS,
   MAX_WORKERS,
+  POOL_LINES,
   WORDS_PER_LINE,
   WORKER_LINES,
   WORKER_ROW_LINES,
@@ -91,6 +93,11 @@ export class ControlRegion {
     return [seed(0), seed(1), seed(2), seed(3)];
   }
 
+  /** First word of a rule's line. */
+  poolAt(number: number): number {
+    return this.offsets.pools + number * POOL_LINES * WORDS_PER_LINE;
+  }
+
   /** First word of a worker's block. */
   workerAt(worker: number): number {
     return this.offsets.workers + worker * WORKER_LINES * WORDS_PER_LINE;
@@ -105,6 +112,22 @@ export class ControlRegion {
   rowAt(worker: number, slot: number): number {
     const row = worker * this.capacity.backends + slot;
     return this.offsets.workerRows + row * WORKER_ROW_LINES * WORDS_PER_LINE;
+  }
+
+  /** First words of all blocks whose totals make a sum: the workers' and what was inherited. */
+  blocks(): readonly number[] {
+    const ofWorkers = Array.from({ length: this.capacity.workers }, (_, worker) => this.workerAt(worker));
+    return [...ofWorkers, this.offsets.inherited];
+  }
+
+  /** First word of the row for a backend that was inherited. */
+  inheritedRowAt(slot: number): number {
+    return this.offsets.inheritedRows + slot * WORKER_ROW_LINES * WORDS_PER_LINE;
+  }
+
+  /** First word of a backend's histogram of connect times. */
+  connectTimesAt(slot: number): number {
+    return this.offsets.connectTimes + slot * HISTOGRAM_LINES * WORDS_PER_LINE;
   }
 }
 

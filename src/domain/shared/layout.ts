@@ -9,17 +9,21 @@
  *   ├ routes control    2 lines   generation, live table index, one sequence word per table
  *   ├ health control    2 lines   generation of backend states, how many are ejected, the breaker's settings
  *   ├ acceptor          1 line    whom the acceptor has refused itself
+ *   ├ primary           1 line    what happens in the primary and is counted
  *   ├ pools             1 line × MAX_POOLS                      where each rule's router stands, written by every worker
  *   ├ paths             PATH_LINES × MAX_PATHS                  addresses of Unix-socket backends, written by the primary
  *   ├ workers           WORKER_LINES lines × workers            written by that worker and by the acceptor
  *   ├ backends          1 line × backends                       `active`, global and exact; health, breaker, slow start
  *   ├ worker rows       1 line × workers × backends             each worker's share and totals of each backend
+ *   ├ connect times     HISTOGRAM_LINES × backends              how long connecting took, all workers add to it
  *   ├ bindings          BINDING_WORDS × sets × BINDING_WAYS     affinity, written by every worker
  *   ├ rates             RATE_WORDS × sets × RATE_WAYS           rate limiting, one bucket per client
  *   ├ clients           (1 + workers) words × sets × CLIENT_WAYS  connections of each client address by worker
- *   └ routes            2 × (1 header line + countries + 1 line × backends)   double-buffered, written by the primary
+ *   ├ routes            2 × (1 header line + countries + 1 line × backends)   double-buffered, written by the primary
+ *   └ inherited         WORKER_LINES lines + 1 line × backends  as a worker's block and rows: totals of older versions,
+ *                                                             written by the primary (see inherited-totals.ts)
  *
- * 64-bit counters take two words, aligned to eight bytes; only C++ adds to them, JavaScript reads them as BigUint64.
+ * 64-bit counters take two words, aligned to eight bytes. Only C++ adds to those of workers, only the primary to its own.
  */
 
 import { BATCH_LAYOUT } from './batch-layout.js';
@@ -28,7 +32,7 @@ export const WORDS_PER_LINE = 16;
 
 /** "EDGP" as a little-endian word. */
 export const MAGIC = 0x50474445;
-export const LAYOUT_VERSION = 3;
+export const LAYOUT_VERSION = 4;
 
 /** Header words. */
 export const HEADER = {
@@ -88,6 +92,37 @@ export const ACCEPTOR = {
 } as const;
 export const ACCEPTOR_LINES = 1;
 
+/** Words of the primary's line: 64-bit totals. */
+export const PRIMARY = {
+  WORKER_RESTARTS: 0,
+  /** Looks at the routing database, by ROUTING_READS. */
+  ROUTING_READS: 2,
+} as const;
+export const PRIMARY_LINES = 1;
+export const ROUTING_READS = ['changed', 'unchanged', 'failed'] as const;
+export type RoutingRead = (typeof ROUTING_READS)[number];
+
+/**
+ * Words of a histogram: a 64-bit sum of what was observed, then 64-bit counts, one for each bound and one for what is above
+ * the last. A count is of its own bucket alone; what was equal to the bound is in it.
+ */
+export const HISTOGRAM = { SUM: 0, COUNTS: 2 } as const;
+export const HISTOGRAM_LINES = 2;
+/** Bounds, ascending; a histogram has room for 14. */
+export const CONNECT_BOUNDS_MICROS = [
+  250, 500, 1_000, 2_500, 5_000, 10_000, 25_000, 50_000, 100_000, 250_000, 1_000_000,
+] as const;
+export const DURATION_BOUNDS_MS = [
+  5, 25, 100, 500, 1_000, 5_000, 15_000, 60_000, 300_000, 900_000, 3_600_000, 14_400_000, 86_400_000,
+] as const;
+export const BYTES_BOUNDS = [
+  64, 256, 1_024, 4_096, 16_384, 65_536, 262_144, 1_048_576, 4_194_304, 16_777_216, 67_108_864, 268_435_456,
+  1_073_741_824, 4_294_967_296,
+] as const;
+export const DECISION_BOUNDS_NANOS = [
+  250, 500, 1_000, 2_500, 5_000, 10_000, 25_000, 50_000, 100_000, 250_000, 500_000, 1_000_000, 10_000_000,
+] as const;
+
 /**
  * Words of a rule, by its number. A pool is what a rule chooses from: rules and pools have their numbers from one series, the
  * primary's to give. The pool of a rule's own backends has the rule's number; that of an app has one of its own, whichever
@@ -99,6 +134,8 @@ export const POOL = {
   /** Connections that the rule has got a backend for, and those that it had none for; wrap. */
   SELECTED: 1,
   FAILED: 2,
+  /** Two words of a hash of the rule's name, 0 = nobody's: which rule this is for another version. Written by the primary. */
+  ID: 3,
 } as const;
 export const POOL_LINES = 1;
 /** For 1,000 rules with an app each, and as many that they have just taken the place of. */
@@ -194,6 +231,13 @@ export const WORKER = {
   UDP_SESSIONS: 126,
   /** Connections by listener id: raised and lowered as ACTIVE is. */
   LISTENER_ACTIVE: 128,
+  /**
+   * Histograms: of ended connections (those of ENDED) how long they were relayed, by DURATION_BOUNDS_MS, and their bytes both
+   * ways, by BYTES_BOUNDS; of decisions what route() took for each of its batch, by DECISION_BOUNDS_NANOS.
+   */
+  DURATIONS: 192,
+  BYTES: 224,
+  DECISIONS: 256,
 } as const;
 export const END_REASONS = [
   'finished',
@@ -209,7 +253,7 @@ export const END_REASONS = [
   'killed',
 ] as const;
 export type EndReason = (typeof END_REASONS)[number];
-export const WORKER_LINES = 12;
+export const WORKER_LINES = 18;
 /** Bits of WORKER.SHEDDING. */
 export const SHEDDING = { LAG: 1, MEMORY: 2, DESCRIPTORS: 4 } as const;
 /** Listener ids are below this; each has a word in every worker's block. */
@@ -239,6 +283,8 @@ export const BACKEND = {
   TARGET_ADDRESS: 9,
   /** How long connecting takes, in microseconds, as an average that follows the latest; 0 = not measured. Written by workers. */
   CONNECT_MICROS: 13,
+  /** Two words of a hash of the backend's id, 0 = nobody's: which backend this is for another version. Written by the primary. */
+  ID: 14,
 } as const;
 /** A backend that was never checked counts as up. */
 export const BACKEND_HEALTH = { UP: 0, DOWN: 1 } as const;
@@ -325,6 +371,8 @@ export const LAYOUT_HASH = fnv1a(
   JSON.stringify([
     [HEADER, HEADER_LINES, ROUTES_CONTROL, ROUTES_CONTROL_LINES, REJECT_REASONS, BACKEND_ERRORS, END_REASONS],
     [HEALTH_CONTROL, HEALTH_CONTROL_LINES, SHEDDING, MAX_LISTENERS, BACKEND_HEALTH, BREAKER_STATE],
+    [PRIMARY, PRIMARY_LINES, ROUTING_READS, HISTOGRAM, HISTOGRAM_LINES],
+    [CONNECT_BOUNDS_MICROS, DURATION_BOUNDS_MS, BYTES_BOUNDS, DECISION_BOUNDS_NANOS],
     [ACCEPTOR, ACCEPTOR_LINES, POOL, POOL_LINES, MAX_POOLS, PATH, PATH_LINES, MAX_PATHS, MAX_PATH_BYTES, UNIX_PORT],
     [RATE, RATE_WORDS, RATE_WAYS, CLIENT, CLIENT_WAYS],
     [WORKER, WORKER_LINES, BACKEND, BACKEND_LINES, WORKER_ROW, WORKER_ROW_LINES, BINDING, BINDING_WORDS, BINDING_WAYS],

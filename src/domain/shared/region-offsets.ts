@@ -9,10 +9,12 @@ import {
   COUNTRY_LINES,
   HEADER_LINES,
   HEALTH_CONTROL_LINES,
+  HISTOGRAM_LINES,
   MAX_PATHS,
   MAX_POOLS,
   PATH_LINES,
   POOL_LINES,
+  PRIMARY_LINES,
   RATE_WAYS,
   RATE_WORDS,
   ROUTES_CONTROL_LINES,
@@ -36,16 +38,20 @@ export interface RegionOffsets {
   readonly routesControl: number;
   readonly healthControl: number;
   readonly acceptor: number;
+  readonly primary: number;
   readonly pools: number;
   readonly paths: number;
   readonly workers: number;
   readonly backends: number;
   readonly workerRows: number;
+  readonly connectTimes: number;
   readonly bindings: number;
   readonly rates: number;
   readonly clients: number;
   /** Offsets of table 0 and table 1. */
   readonly routes: readonly [number, number];
+  readonly inherited: number;
+  readonly inheritedRows: number;
   readonly totalWords: number;
 }
 
@@ -54,30 +60,38 @@ export function regionOffsets(capacity: RegionCapacity): RegionOffsets {
   const routesControl = HEADER_LINES * WORDS_PER_LINE;
   const healthControl = routesControl + ROUTES_CONTROL_LINES * WORDS_PER_LINE;
   const acceptor = healthControl + HEALTH_CONTROL_LINES * WORDS_PER_LINE;
-  const pools = acceptor + ACCEPTOR_LINES * WORDS_PER_LINE;
+  const primary = acceptor + ACCEPTOR_LINES * WORDS_PER_LINE;
+  const pools = primary + PRIMARY_LINES * WORDS_PER_LINE;
   const paths = pools + MAX_POOLS * POOL_LINES * WORDS_PER_LINE;
   const workersAt = paths + MAX_PATHS * PATH_LINES * WORDS_PER_LINE;
   const backendsAt = workersAt + workers * WORKER_LINES * WORDS_PER_LINE;
   const workerRows = backendsAt + backends * BACKEND_LINES * WORDS_PER_LINE;
-  const bindings = workerRows + workers * backends * WORKER_ROW_LINES * WORDS_PER_LINE;
+  const connectTimes = workerRows + workers * backends * WORKER_ROW_LINES * WORDS_PER_LINE;
+  const bindings = connectTimes + backends * HISTOGRAM_LINES * WORDS_PER_LINE;
   const rates = bindings + bindingSets * BINDING_WAYS * BINDING_WORDS;
   const clients = rates + rateSets * RATE_WAYS * RATE_WORDS;
   const routes = clients + wholeLines(clientSets * CLIENT_WAYS * (CLIENT.SHARES + workers));
   const tableWords = (1 + COUNTRY_LINES + backends * ROUTE_LINES) * WORDS_PER_LINE;
+  const inherited = routes + 2 * tableWords;
+  const inheritedRows = inherited + WORKER_LINES * WORDS_PER_LINE;
   return {
     routesControl,
     healthControl,
     acceptor,
+    primary,
     pools,
     paths,
     workers: workersAt,
     backends: backendsAt,
     workerRows,
+    connectTimes,
     bindings,
     rates,
     clients,
     routes: [routes, routes + tableWords],
-    totalWords: routes + 2 * tableWords,
+    inherited,
+    inheritedRows,
+    totalWords: inheritedRows + backends * WORKER_ROW_LINES * WORDS_PER_LINE,
   };
 }
 

@@ -9,7 +9,8 @@ import { BackendStates } from './backend-states.js';
 import type { BindingTable } from './binding-table.js';
 import { ConnectTimes } from './connect-times.js';
 import type { ControlRegion } from './control-region.js';
-import { BACKEND, WORDS_PER_LINE, WORKER_ROW } from './layout.js';
+import { BACKEND, HISTOGRAM_LINES, WORDS_PER_LINE, WORKER_ROW } from './layout.js';
+import { textHash } from './text-hash.js';
 import { isForgotten } from './table-users.js';
 
 interface Retired {
@@ -59,7 +60,9 @@ export class SlotRegistry {
       return known;
     }
     const slot = this.#reuse() ?? this.#nextUnused();
-    if (slot >= 0) this.#slots.set(id, slot);
+    if (slot < 0) return slot;
+    this.#slots.set(id, slot);
+    this.#setId(slot, textHash(id, 0), textHash(id, 1));
     return slot;
   }
 
@@ -80,8 +83,16 @@ export class SlotRegistry {
       this.#retired.delete(slot);
       this.#slots.delete(id);
       this.#free.push(slot);
+      // What it has counted is nobody's any more, also for a newer version.
+      this.#setId(slot, 0, 0);
     }
     return this.#free.length > freeBefore;
+  }
+
+  #setId(slot: number, high: number, low: number): void {
+    const at = this.#region.backendAt(slot) + BACKEND.ID;
+    Atomics.store(this.#region.words, at, high);
+    Atomics.store(this.#region.words, at + 1, low);
   }
 
   /** A slot that had another owner; one that had none counts nothing yet. */
@@ -125,12 +136,16 @@ export class SlotRegistry {
    * warm connects under way, which hold no place, may still be counted until OWNER has changed (native/engine/warm_pool.cc).
    */
   #resetTotals(slot: number): void {
-    for (let worker = 0; worker < this.#region.capacity.workers; worker++) {
-      const row = this.#region.rowAt(worker, slot);
-      // All but SHARE, which is the row's first word and 0 already.
-      for (let word = row + WORKER_ROW.SHARE + 1; word < row + WORDS_PER_LINE; word++) {
-        Atomics.store(this.#region.words, word, 0);
-      }
+    const rows = Array.from({ length: this.#region.capacity.workers }, (_, worker) => this.#region.rowAt(worker, slot));
+    // All but SHARE, which is the row's first word and 0 already.
+    for (const row of [...rows, this.#region.inheritedRowAt(slot)]) {
+      this.#clear(row + WORKER_ROW.SHARE + 1, row + WORDS_PER_LINE);
     }
+    const times = this.#region.connectTimesAt(slot);
+    this.#clear(times, times + HISTOGRAM_LINES * WORDS_PER_LINE);
+  }
+
+  #clear(from: number, to: number): void {
+    for (let word = from; word < to; word++) Atomics.store(this.#region.words, word, 0);
   }
 }

@@ -1,34 +1,34 @@
-/** The series in Prometheus' text format, with those of the process and of Node.js. */
-import { Counter, Gauge, Registry, collectDefaultMetrics } from 'prom-client';
-import { METRICS, type MetricName, type Samples } from '../../../application/metrics/metric-catalogue.js';
+/** What a scrape gets: the proxy's series, then prom-client's of the process and of Node.js. */
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import { Registry, collectDefaultMetrics } from 'prom-client';
+import type { Samples } from '../../../application/metrics/metric-catalogue.js';
+import { SeriesText } from './series-text.js';
+
+/** Characters. */
+const LONG_PIECE = 2 ** 14;
 
 export class Exposition {
   readonly contentType: string;
   readonly #registry = new Registry();
-  readonly #series: readonly (readonly [MetricName, Counter | Gauge])[];
+  readonly #series = new SeriesText();
 
   constructor() {
     this.contentType = this.#registry.contentType;
-    this.#series = (Object.keys(METRICS) as MetricName[]).map((name) => [name, this.#make(name)]);
     collectDefaultMetrics({ register: this.#registry });
   }
 
-  async render(samples: Samples): Promise<string> {
-    for (const [name, series] of this.#series) {
-      // Anew each time: series of what is gone, as of a removed backend, disappear.
-      series.reset();
-      for (const { labels, value } of samples[name]) series.inc(labels, value);
+  async render(samples: Samples): Promise<Buffer> {
+    const pieces: Buffer[] = [];
+    for (const piece of this.#series.write(samples)) {
+      pieces.push(Buffer.from(piece));
+      // Thousands of backends take a while: nobody who waits for the loop waits for all of them.
+      if (piece.length > LONG_PIECE) await nextTurn();
     }
-    return this.#registry.metrics();
+    pieces.push(Buffer.from(await this.#registry.metrics()));
+    return Buffer.concat(pieces);
   }
 
   close(): void {
     this.#registry.clear();
-  }
-
-  #make(name: MetricName): Counter | Gauge {
-    const { type, labels, help } = METRICS[name];
-    const options = { name, help, labelNames: labels, registers: [this.#registry] };
-    return type === 'counter' ? new Counter(options) : new Gauge(options);
   }
 }

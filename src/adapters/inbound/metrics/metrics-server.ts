@@ -11,7 +11,7 @@ import { MAX_METRICS_CONNECTIONS } from './metrics-limits.js';
 export interface MetricsServerOptions {
   readonly path: string;
   readonly contentType: string;
-  readonly render: () => Promise<string>;
+  readonly render: () => Promise<Buffer>;
   readonly onFailure: (error: unknown) => void;
 }
 
@@ -23,7 +23,7 @@ const REST_SHARE = 10;
 export class MetricsServer {
   readonly #options: MetricsServerOptions;
   readonly #server: Server;
-  #answer: Promise<string> | null = null;
+  #answer: Promise<Buffer> | null = null;
   #freshUntilMs = Infinity;
 
   constructor(options: MetricsServerOptions) {
@@ -73,7 +73,7 @@ export class MetricsServer {
     }
   }
 
-  #rendered(): Promise<string> {
+  #rendered(): Promise<Buffer> {
     if (this.#answer === null || performance.now() > this.#freshUntilMs) {
       const startMs = performance.now();
       this.#freshUntilMs = Infinity;
@@ -87,7 +87,7 @@ export class MetricsServer {
 }
 
 /** Node.js leaves the body out for HEAD. */
-function end(response: ServerResponse, status: number, text: string): void {
+function end(response: ServerResponse, status: number, text: string | Buffer): void {
   response.statusCode = status;
   if (!response.hasHeader('Content-Type')) response.setHeader('Content-Type', 'text/plain; charset=utf-8');
   response.setHeader('Content-Length', Buffer.byteLength(text)).end(text);
