@@ -6,6 +6,7 @@ import { describe, it, type TestContext } from 'node:test';
 import { echo } from '../support/backend-behaviours.js';
 import { startConfigured, type ConfiguredProxy, type Tables } from '../support/config-file.js';
 import { eventually } from '../support/eventually.js';
+import { freePort } from '../support/free-port.js';
 import { connectPeer, endingOfClient, type Peer } from '../support/peer.js';
 import { childPids } from '../support/process-facts.js';
 import type { ProxyOptions, ProxyProcess } from '../support/proxy-process.js';
@@ -13,7 +14,7 @@ import { reload } from '../support/routing-edits.js';
 import { ShortClients } from '../support/short-clients.js';
 import { startBackend } from '../support/tcp-backend.js';
 
-const TIME_LIMIT = { timeout: 120_000 };
+const TIME_LIMIT = { timeout: 300_000 };
 const RELOADED = /^configuration reloaded$/;
 const REFUSED = /^the configuration is wrong; the old one stays in force$/;
 const CLOSED = /^listener closed$/;
@@ -32,14 +33,11 @@ function tables(addresses: readonly Address[], others: Tables = {}): Tables {
   return { server: { tcp_bind }, logging: { level: 'debug' }, ...others };
 }
 
-/** A port that nothing listens on for now. */
-async function freeAddress(): Promise<Address> {
-  const server = createServer().listen(0, HOST);
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, 'close');
-  return { address: HOST, port };
+async function freeAddresses(t: TestContext): Promise<[Address, Address]> {
+  return [
+    { address: HOST, port: await freePort(t) },
+    { address: HOST, port: await freePort(t) },
+  ];
 }
 
 async function start(t: TestContext, addresses: readonly Address[], options: ProxyOptions): Promise<ConfiguredProxy> {
@@ -64,7 +62,7 @@ function served(clients: ShortClients): Promise<unknown> {
 for (const accept of ['handoff', 'reuseport'] as const) {
   describe(`listeners, ${accept}`, TIME_LIMIT, () => {
     it('are added under load, while the others go on', async (t) => {
-      const [one, two] = [await freeAddress(), await freeAddress()];
+      const [one, two] = await freeAddresses(t);
       const { proxy, file } = await start(t, [one], { accept });
       const before = childPids(proxy.pid);
       const peer = await connectPeer(t, proxy);
@@ -81,7 +79,7 @@ for (const accept of ['handoff', 'reuseport'] as const) {
     });
 
     it('are removed under load without a reset, and what came by them stays', async (t) => {
-      const [one, two] = [await freeAddress(), await freeAddress()];
+      const [one, two] = await freeAddresses(t);
       const { proxy, file } = await start(t, [one, two], { accept });
       const before = childPids(proxy.pid);
       const peer = await connectPeer(t, two);
@@ -101,7 +99,7 @@ for (const accept of ['handoff', 'reuseport'] as const) {
     });
 
     it('are served by workers that start later, but for those that are gone', async (t) => {
-      const [one, two] = [await freeAddress(), await freeAddress()];
+      const [one, two] = await freeAddresses(t);
       const { proxy, file } = await start(t, [one], { accept, workers: 1 });
       const closed = hasClosed(proxy);
       file.write(tables([two]));
@@ -117,7 +115,7 @@ for (const accept of ['handoff', 'reuseport'] as const) {
     });
 
     it('come back at once where a reload takes one away by mistake', async (t) => {
-      const [one, two] = [await freeAddress(), await freeAddress()];
+      const [one, two] = await freeAddresses(t);
       const { proxy, file } = await start(t, [one, two], { accept });
       file.write(tables([one]));
       await reload(proxy, RELOADED);
@@ -130,7 +128,7 @@ for (const accept of ['handoff', 'reuseport'] as const) {
       const taken = createServer().listen(0, HOST);
       await once(taken, 'listening');
       t.after(() => taken.close());
-      const [one, two] = [await freeAddress(), await freeAddress()];
+      const [one, two] = await freeAddresses(t);
       const { proxy, file } = await start(t, [one], { accept });
       const { port } = taken.address() as AddressInfo;
       file.write(tables([two, { address: HOST, port }], { timeouts: { idle_secs: 0.2 } }));
@@ -147,7 +145,7 @@ for (const accept of ['handoff', 'reuseport'] as const) {
     });
 
     it('that are being emptied do not hold up a shutdown', async (t) => {
-      const [one, two] = [await freeAddress(), await freeAddress()];
+      const [one, two] = await freeAddresses(t);
       const { proxy, file } = await start(t, [one, two], { accept });
       file.write(tables([one]));
       await reload(proxy, RELOADED);
