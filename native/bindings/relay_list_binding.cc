@@ -27,7 +27,8 @@ Napi::Value PageOf(Napi::Env env, const ConnectionPage& page) {
   return result;
 }
 
-constexpr double kMostPosition = 2.0 * ConnectionPage::kUdpFrom;
+// Ten digits, of which the walk makes what it can: behind everything there is nothing.
+constexpr double kMostPosition = 9'999'999'999;
 }  // namespace
 
 Napi::Value RelayBinding::ListConnections(const Napi::CallbackInfo& info) {

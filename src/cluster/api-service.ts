@@ -12,6 +12,7 @@ import { EdgeproxyError } from '../domain/edgeproxy-error.js';
 import { BindingTable } from '../domain/shared/binding-table.js';
 import type { PublishedBackend } from '../domain/shared/routes-writer.js';
 import { BindingCount } from './binding-count.js';
+import { LiveDirectories } from './live-directories.js';
 import { scheduleInBackground } from './schedule.js';
 import type { Service, ServiceParts } from './service.js';
 
@@ -21,6 +22,7 @@ const BINDINGS_MS = 10_000;
 export class ApiService implements Service {
   readonly #parts: ServiceParts;
   readonly #view: LiveView;
+  readonly #directories: LiveDirectories;
   readonly #bindings: BindingCount;
   readonly #log: LimitedLog;
   #config: ProxyConfig | null = null;
@@ -43,6 +45,7 @@ export class ApiService implements Service {
       places: () => supervisor.places,
       events: () => control.events.latest,
     });
+    this.#directories = new LiveDirectories(parts);
     this.#bindings = new BindingCount(new BindingTable(region), (count) => this.#view.useBindings(count));
     this.#log = new LimitedLog(logger, scheduleInBackground);
   }
@@ -55,6 +58,7 @@ export class ApiService implements Service {
 
   useBackends(published: readonly PublishedBackend[]): void {
     this.#view.useBackends(published);
+    this.#directories.useBackends(published);
   }
 
   /** Rejects with EP_API_LISTEN where the address cannot be had. */
@@ -65,11 +69,12 @@ export class ApiService implements Service {
       import('../adapters/inbound/api/api-server.js'),
       import('../adapters/inbound/api/routes/all-endpoints.js'),
     ]);
+    const { connections, bindings } = this.#directories;
     this.#server = new LoadedServer({
       token: config.apiToken,
       requestsPerSec: config.apiRateLimit,
       version: this.#parts.control.version,
-      endpoints: allEndpoints({ view: this.#view }),
+      endpoints: allEndpoints({ view: this.#view, connections, bindings }),
       pages: [],
       onFailure: (error) => this.#log.write('warn', { reason: foreignMessage(error) }, 'the admin API failed'),
     });

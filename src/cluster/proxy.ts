@@ -105,7 +105,12 @@ export class Proxy {
       region,
       countedRules: () => this.#rules.counted,
       isUpgrade: Boolean(parts.memory),
-      control: { version: parts.version, events: parts.events, bound: () => this.bound },
+      control: {
+        version: parts.version,
+        events: parts.events,
+        bound: () => this.bound,
+        listenerNames: () => this.#listenerTable.names,
+      },
     });
     this.#supervisor.admission.useRulesCheck((workerIndex) => this.#rules.has(workerIndex));
     for (const service of this.#services) service.configure(config);

@@ -28,6 +28,8 @@ export interface PrimaryControl {
   readonly events: EventLog;
   /** What is listened on, with real ports. */
   bound(): readonly BoundListener[];
+  /** By id, with those that were removed. */
+  listenerNames(): ReadonlyMap<number, string>;
 }
 
 /** What services are made of. */

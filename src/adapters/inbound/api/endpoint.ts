@@ -2,7 +2,7 @@
  * What the API answers, each thing once: its path, the shapes of what it takes and gives, and what it does. The server and
  * the OpenAPI document are made from these.
  */
-import type { z } from 'zod';
+import { z } from 'zod';
 import { ApiError, type ApiErrorCode } from './api-error.js';
 
 export type Method = 'GET' | 'POST' | 'PATCH' | 'DELETE';
@@ -64,6 +64,12 @@ export function endpoint<const D extends EndpointDescription>(
 
 export function ok(body: unknown): Answer {
   return { status: 200, body };
+}
+
+export const noContentSchema = z.undefined();
+
+export function noContent(): Answer {
+  return { status: 204, body: undefined };
 }
 
 /** Throws `invalid_request` with the first fault. */

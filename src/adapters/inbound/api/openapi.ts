@@ -1,7 +1,7 @@
 /** The OpenAPI 3.1 document of the endpoints, made from the schemas that requests are checked with. */
 import { z } from 'zod';
 import { API_ERRORS, type ApiErrorCode } from './api-error.js';
-import type { Endpoint } from './endpoint.js';
+import { noContentSchema, type Endpoint } from './endpoint.js';
 import { errorSchema } from './schemas/error-schema.js';
 
 /** Of every endpoint, and of those that need the token or take a body. */
@@ -34,7 +34,8 @@ function operationOf(endpoint: Endpoint): Json {
   const { operationId, summary, params, query, body, answers, isOpen } = endpoint;
   const parameters = [...parametersOf(params, 'path'), ...parametersOf(query, 'query')];
   const responses = Object.entries(answers).map(([status, schema]) => {
-    return [status, { description: 'done', content: jsonContent(schemaOf(schema, 'output')) }];
+    const content = schema === noContentSchema ? {} : { content: jsonContent(schemaOf(schema, 'output')) };
+    return [status, { description: 'done', ...content }];
   });
   return {
     operationId,
