@@ -58,7 +58,10 @@ export class MetricsService implements Service {
     this.#server = new LoadedServer({
       path: config.metricsPath,
       contentType: exposition.contentType,
-      render: () => exposition.render(this.#metrics.samples()),
+      render: () => {
+        this.#parts.catchUpCounters();
+        return exposition.render(this.#metrics.samples());
+      },
       onFailure: (error) => this.#log.write('warn', { reason: foreignMessage(error) }, 'metrics endpoint failed'),
     });
     await this.#listen(config);

@@ -32,6 +32,7 @@ import { RulesService } from './rules-service.js';
 import type { Service } from './service.js';
 import { makeServices } from './services.js';
 import type { InheritedMemory, SlotsById } from './upgrade/inherited-memory.js';
+import { OldCounters } from './upgrade/old-counters.js';
 import { acceptorLimits, workerSettings, type WorkerSettings } from './worker-settings.js';
 import { WorkerSupervisor } from './worker-supervisor.js';
 
@@ -70,6 +71,7 @@ export class Proxy {
   readonly #databases: Databases;
   readonly #sweep: BindingSweep;
   readonly #totals: RunTotals;
+  readonly #oldCounters: OldCounters | null;
   readonly #services: readonly Service[];
   #isEnding = false;
   #slots: SlotsById = [];
@@ -86,6 +88,8 @@ export class Proxy {
     this.#memory = createControlMemory(native, config, parts.memory ?? null);
     const { region } = this.#memory;
     this.#totals = new RunTotals(region);
+    const oldRegion = parts.memory?.takeCounters() ?? null;
+    this.#oldCounters = oldRegion === null ? null : new OldCounters(native, oldRegion, region);
     const bindings = new BindingTable(region);
     this.#publisher = new RoutingPublisher(region, bindings, config.region, logger);
     this.#acceptor = this.#makeAcceptor(settings);
@@ -104,6 +108,7 @@ export class Proxy {
       ...shared,
       region,
       countedRules: () => this.#rules.counted,
+      catchUpCounters: () => this.#oldCounters?.catchUp(),
       isUpgrade: Boolean(parts.memory),
       control: {
         version: parts.version,
@@ -281,6 +286,7 @@ export class Proxy {
 
   async #release(): Promise<void> {
     this.#acceptor.close();
+    this.#oldCounters?.close();
     this.#parts.native.closeFd(this.#memory.fd);
     await this.#databases.close();
   }

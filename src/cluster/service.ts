@@ -41,6 +41,8 @@ export interface ServiceParts {
   readonly supervisor: WorkerSupervisor;
   readonly control: PrimaryControl;
   readonly countedRules: () => readonly CountedRule[];
+  /** Whoever wants to know counters calls this first: an older version, which drains, counts on. */
+  readonly catchUpCounters: () => void;
   /** An older version, which this one takes over from, still has what it listens on. */
   readonly isUpgrade: boolean;
 }

@@ -223,21 +223,44 @@ describe('the metrics endpoint', TIME_LIMIT, () => {
     );
   });
 
-  it('goes over to the new version at an upgrade', async (t) => {
+  it('counts on in the new version at an upgrade, also what the old one counts while it drains', async (t) => {
     const { port } = await startBackend(t, echo);
     const env = { EDGEPROXY_METRICS_LISTEN_ADDR: OWN_ADDRESS };
     const proxy = await startWithMetrics(t, { backends: [{ port }], env });
     const url = await urlOf(proxy);
-    // What tells the versions apart: each counts from nothing. When they started is known to the second only.
-    await exchange(t, proxy, 1);
-    await scrapedUntil('the old version has counted', url, ({ value }) => value('edgeproxy_connections_total') === 1);
+    await exchange(t, proxy, 2);
+    const open = await connectPeer(t, proxy);
+    await open.write('x');
+    await open.read(1);
+    const counts = ({ value }: Scrape): readonly unknown[] => [
+      value('edgeproxy_connections_total'),
+      value('edgeproxy_connections_ended_total', { reason: 'finished' }),
+      value('edgeproxy_backend_connections_total', { backend: 'b0' }),
+      value('edgeproxy_bytes_sent_total'),
+      value('edgeproxy_connection_bytes', { le: '+Inf' }),
+      value('edgeproxy_connection_duration_seconds', { le: '+Inf' }),
+      value('edgeproxy_backend_rtt_seconds', { backend: 'b0', le: '+Inf' }),
+      value('edgeproxy_route_decision_seconds', { le: '+Inf' }),
+    ];
+    /** How many connections are open in the version that answers tells which one that is. */
+    const until = (what: string, active: number, expected: readonly number[]): Promise<unknown> => {
+      const fits = (found: Scrape): boolean =>
+        found.value('edgeproxy_connections_active') === active &&
+        JSON.stringify(counts(found)) === JSON.stringify(expected);
+      return eventually(what, () => scrape(url).then(fits, () => false));
+    };
+    await until('the old version has counted', 1, [3, 2, 3, 11, 2, 2, 3, 3]);
     await upgrade(proxy);
-    await eventually('the new version answers', () =>
-      scrape(url).then(
-        ({ value }) => value('edgeproxy_connections_total') === 0,
-        () => false,
-      ),
-    );
+    await until('the new version has the same', 0, [3, 2, 3, 11, 2, 2, 3, 3]);
+    await open.write('hello');
+    await open.read(5);
+    await open.end();
+    await open.readToEnd();
+    await until('what the old version has counted since is there', 0, [3, 3, 3, 16, 3, 3, 3, 3]);
+    await exchange(t, proxy, 1);
+    await until('the new version counts on', 0, [4, 4, 4, 21, 4, 4, 4, 4]);
+    await upgrade(proxy);
+    await until('so does the next', 0, [4, 4, 4, 21, 4, 4, 4, 4]);
   });
 
   it('ends the start where its address cannot be had, and is not there unless asked for', async (t) => {

@@ -8,19 +8,34 @@ import { ROUTES_CONTROL } from '../../domain/shared/layout.js';
 /** Backends by their slots. */
 export type SlotsById = readonly (readonly [id: string, slot: number])[];
 
+/** Shared memory of the old version, and the pid of its primary. */
+export interface OldRegion {
+  readonly pid: number;
+  readonly region: ControlRegion;
+}
+
 /** The old version may give slots to other backends meanwhile. */
 const MAX_TRIES = 3;
 
 export class InheritedMemory {
   readonly #native: NativeAddon;
   readonly #askSlots: () => Promise<SlotsById | null>;
+  #counters: OldRegion | null;
   #region: ControlRegion | null;
 
-  /** Takes `regionFd` over. `askSlots` asks the old version; null where it is gone. */
-  constructor(native: NativeAddon, regionFd: number, askSlots: () => Promise<SlotsById | null>) {
+  /** Of the old version with that primary; takes `regionFd` over. `askSlots` asks it; null where it is gone. */
+  constructor(native: NativeAddon, pid: number, regionFd: number, askSlots: () => Promise<SlotsById | null>) {
     this.#native = native;
     this.#askSlots = askSlots;
     this.#region = openRegion(native, regionFd);
+    this.#counters = this.#region === null ? null : { pid, region: this.#region };
+  }
+
+  /** Where the old version counts, once: it may be read for as long as somebody has it. Null where it is of another build. */
+  takeCounters(): OldRegion | null {
+    const counters = this.#counters;
+    this.#counters = null;
+    return counters;
   }
 
   /** The old version's hash seeds where what it remembers fits into a region with so many sets of bindings, else null. */

@@ -20,7 +20,7 @@ export class Predecessor {
     this.#onGone = () => logger.warn({ oldPid }, 'the old version has died; starting without it');
     process.once('disconnect', this.#onGone);
     takeDescriptors(inheritance, native);
-    this.memory = new InheritedMemory(native, inheritance.regionFd, () => this.#askSlots());
+    this.memory = new InheritedMemory(native, oldPid, inheritance.regionFd, () => this.#askSlots());
   }
 
   /** This version takes clients: the old one drains. */
