@@ -43,6 +43,17 @@ int DatagramReader::Read(int socket, uint32_t first, uint32_t most) {
   return count;
 }
 
+int DatagramReader::ReadPlain(int socket, uint32_t place) {
+  ssize_t bytes;
+  do bytes = ::recv(socket, pieces_[place].iov_base, kBytes, MSG_DONTWAIT);
+  while (bytes == -1 && errno == EINTR);
+  if (bytes == -1) return -1;
+  messages_[place].msg_len = static_cast<unsigned>(bytes);
+  messages_[place].msg_hdr.msg_controllen = 0;
+  messages_[place].msg_hdr.msg_flags = 0;
+  return 1;
+}
+
 Datagrams DatagramReader::At(uint32_t place) const {
   const uint32_t bytes = messages_[place].msg_len;
   Datagrams datagrams = {payload_.get() + place * kStep, bytes, bytes};

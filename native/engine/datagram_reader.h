@@ -32,6 +32,8 @@ class DatagramReader {
   // Reads up to `most` into the places from `first` on, which keep them until they are read into again. Returns how many, or
   // -1 with errno; fewer than asked for means that there were no more.
   int Read(int socket, uint32_t first, uint32_t most);
+  // One of a socket that is connected and without UDP_GRO, which recv(2) takes for less. Returns 1, or -1 with errno.
+  int ReadPlain(int socket, uint32_t place);
 
   Datagrams At(uint32_t place) const;
   // More came than any datagram can have; what is here is the beginning.

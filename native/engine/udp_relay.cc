@@ -110,15 +110,8 @@ void UdpRelay::OnEvent(uint64_t token, uint32_t events, uint32_t connections) {
 }
 
 bool UdpRelay::Run() {
-  turn_.clear();
-  std::swap(turn_, queued_);
-  for (const uint64_t token : turn_) {
-    UdpSession* session = Find(token);
-    if (session == nullptr) continue;
-    session->is_queued = false;
-    OnSessionEvent(*session, 0);
-  }
   FlushReplies();
+  pass_++;
   return std::exchange(has_moved_, false);
 }
 
@@ -126,7 +119,7 @@ void UdpRelay::Advance() {
   wheel_.Advance(now_ms_, [this](TimerNode& node) { OnTimer(UdpSession::OfTimer(node)); });
 }
 
-int64_t UdpRelay::NextDelayMs() const { return queued_.empty() ? wheel_.NextDelayMs(now_ms_) : 0; }
+int64_t UdpRelay::NextDelayMs() const { return wheel_.NextDelayMs(now_ms_); }
 
 void UdpRelay::Reconfigure() {
   for (uint32_t i = 0; i < table_.size(); i++) {
@@ -153,7 +146,6 @@ void UdpRelay::Close() {
     }
   }
   listeners_.clear();
-  queued_.clear();
 }
 
 uint64_t UdpRelay::Deadline(const UdpSession& session) const {

@@ -5,7 +5,7 @@
 // own, connected, so that nobody but the backend is heard. Replies of a pass leave through the client's socket together.
 //
 //     clients ── recvmmsg(64) ──► by session ── send, or one with UDP_SEGMENT ──► backend
-//     clients ◄── sendmmsg(64), runs with UDP_SEGMENT ──── recvmmsg(16) of each session that is ready
+//     clients ◄── sendmmsg(64), runs with UDP_SEGMENT ──── recv, or recvmmsg(16), of each session that is ready
 //
 // Strangers can make it spend time, not memory: sessions count as connections, against the same limits and their own.
 #pragma once
@@ -56,7 +56,7 @@ class UdpRelay {
   void LeaveListener(uint32_t id);
 
   void OnEvent(uint64_t token, uint32_t events, uint32_t connections);
-  // At the end of each pass: sends what is gathered, takes up what a bounded turn has left. Returns whether anything has moved.
+  // At the end of each pass: sends what is gathered. Returns whether anything has moved.
   bool Run();
   void Advance();
   // -1 = never.
@@ -105,6 +105,8 @@ class UdpRelay {
   // Backends (udp_relay_replies.cc)
   void OnSessionEvent(UdpSession& session, uint32_t events);
   bool ReadReplies(UdpSession& session);
+  // `most` is 1, of a session that is not busy, or kRepliesPerRead.
+  int ReadUpTo(UdpSession& session, uint32_t most);
   void AddReply(UdpSession& session, const Datagrams& datagrams);
   void TakeAnswer(UdpSession& session);
   void SendReplies();
@@ -125,6 +127,7 @@ class UdpRelay {
   static constexpr uint64_t kTokenBits = uint64_t{5} << 61;
   static constexpr uint64_t kListenerBit = uint64_t{1} << 60;
   static constexpr uint32_t kGenerationMask = 0x0fff'ffff;
+  static constexpr int kGone = -1;
 
   static uint64_t TokenOf(const UdpSession& session);
   UdpSession* Find(uint64_t token);
@@ -149,6 +152,7 @@ class UdpRelay {
   DatagramReader from_backends_;
   DatagramSender to_backend_;
   DatagramSender to_clients_;
+  uint32_t pass_ = 0;
   // Places of `from_backends_` that `to_clients_` refers to, and the socket that those leave through.
   uint32_t used_replies_ = 0;
   int reply_socket_ = -1;
@@ -158,9 +162,6 @@ class UdpRelay {
   uint8_t next_[DatagramReader::kMost];
   std::vector<UdpSession*> waiting_;
   std::vector<UdpSession*> asked_;
-  // Tokens of sessions with more to read than one turn allows, and those whose turn it is.
-  std::vector<uint64_t> queued_;
-  std::vector<uint64_t> turn_;
 };
 
 }  // namespace edgeproxy

@@ -87,7 +87,8 @@ UdpSession* UdpRelay::Begin(uint32_t position, uint32_t place, const UdpKey& key
   session.position = position;
   session.client = client;
   session.first = UdpSession::kNone;
-  session.is_busy = session.is_queued = session.has_answered = false;
+  session.is_busy = session.has_answered = false;
+  session.single_reads = 0;
   session.has_gso_to_backend = session.has_gso_to_client = true;
   waiting_.push_back(&session);
   return &session;
@@ -157,7 +158,7 @@ void UdpRelay::Dial(UdpSession& session, const RouteResponse& response) {
   if (to.IsUnix()) return DialFailed(session, EPROTONOSUPPORT);
   session.fd = ConnectUdp(to);
   epoll_event event{};
-  event.events = EPOLLIN | EPOLLET;
+  event.events = EPOLLIN;
   event.data.u64 = TokenOf(session);
   if (session.fd.is_open() && ::epoll_ctl(around_.epoll, EPOLL_CTL_ADD, session.fd.get(), &event) == 0) return Start(session);
   DialFailed(session, errno);
@@ -223,6 +224,8 @@ void UdpRelay::ForwardMany(UdpSession& session) {
   }
   flush();
   session.first = UdpSession::kNone;
+  // As many answers are to come.
+  session.single_reads = 0;
   if (all.was_split) session.has_gso_to_backend = false;
   TakeSent(session, all);
 }

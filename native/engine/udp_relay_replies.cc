@@ -1,7 +1,6 @@
 // From backends to clients.
 #include <sys/epoll.h>
 
-#include <algorithm>
 #include <cerrno>
 
 #include "backend_socket.h"
@@ -11,46 +10,60 @@ namespace edgeproxy {
 
 namespace {
 constexpr uint32_t kRepliesPerRead = 16;
+// Of one session; epoll tells of it again where that was not all.
 constexpr uint32_t kReadsPerTurn = 4;
-// Fewer places are not worth a read: what is gathered is sent first.
-constexpr uint32_t kLeastPlaces = 8;
+// So many reads in a row that bring one datagram, none of them in the pass after another, show a client of one question at a time.
+constexpr uint8_t kSingleReads = 4;
 }  // namespace
 
 void UdpRelay::OnSessionEvent(UdpSession& session, uint32_t events) {
   // What the backend has said before it failed is still for the client; taking the error first lets it be read.
   const int error = (events & (EPOLLERR | EPOLLHUP)) == 0 ? 0 : PendingError(session.fd.get());
-  const bool is_alive = ReadReplies(session);
+  // Of a client that asks and waits there is never a second one. To look for it costs 0.29 µs, and epoll looks for 0.09.
+  if (session.read_in_pass + 1 == pass_) session.single_reads = 0;
+  session.read_in_pass = pass_;
+  const bool is_single = session.single_reads == kSingleReads && !session.is_busy;
+  const bool is_alive = is_single ? ReadUpTo(session, 1) != kGone : ReadReplies(session);
   if (is_alive && IsBackendGone(error)) FailSession(session, error);
 }
 
 // Until there are none left, or a turn is over. Returns whether the session is still there.
 bool UdpRelay::ReadReplies(UdpSession& session) {
   for (uint32_t i = 0; i < kReadsPerTurn; i++) {
-    if (DatagramReader::kMost - used_replies_ < kLeastPlaces) FlushReplies();
-    const uint32_t most = std::min(kRepliesPerRead, DatagramReader::kMost - used_replies_);
-    const int count = from_backends_.Read(session.fd.get(), used_replies_, most);
-    if (count == -1) {
-      if (errno == EAGAIN) return true;
-      if (!IsBackendGone(errno)) continue;
-      FailSession(session, errno);
-      return false;
+    const int count = ReadUpTo(session, kRepliesPerRead);
+    if (count == kGone) return false;
+    if (count > 1) {
+      session.single_reads = 0;
+    } else if (session.single_reads < kSingleReads) {
+      session.single_reads++;
     }
-    TakeAnswer(session);
-    for (int j = 0; j < count; j++) {
-      const uint32_t place = used_replies_++;
-      if (from_backends_.IsCutOff(place)) {
-        CountDropped(1);
-      } else {
-        AddReply(session, from_backends_.At(place));
-      }
-    }
-    if (static_cast<uint32_t>(count) < most) return true;
+    if (count < static_cast<int>(kRepliesPerRead)) return true;
     if (!session.is_busy) ExpectMuch(session.fd.get(), offloads_.has_gro);
     session.is_busy = true;
   }
-  if (!session.is_queued) queued_.push_back(TokenOf(session));
-  session.is_queued = true;
   return true;
+}
+
+// Returns how many there were, or kGone where the session has ended over it.
+int UdpRelay::ReadUpTo(UdpSession& session, uint32_t most) {
+  if (DatagramReader::kMost - used_replies_ < most) FlushReplies();
+  const int socket = session.fd.get();
+  const int count = most == 1 ? from_backends_.ReadPlain(socket, used_replies_) : from_backends_.Read(socket, used_replies_, most);
+  if (count == -1) {
+    if (!IsBackendGone(errno)) return 0;
+    FailSession(session, errno);
+    return kGone;
+  }
+  TakeAnswer(session);
+  for (int i = 0; i < count; i++) {
+    const uint32_t place = used_replies_++;
+    if (from_backends_.IsCutOff(place)) {
+      CountDropped(1);
+    } else {
+      AddReply(session, from_backends_.At(place));
+    }
+  }
+  return count;
 }
 
 void UdpRelay::TakeAnswer(UdpSession& session) {

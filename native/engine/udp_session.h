@@ -61,20 +61,21 @@ struct UdpSession {
   uint32_t generation = 0;
   uint32_t position = 0;  // of the socket that its datagrams came to
   uint32_t slot = 0;
-  uint32_t client = 0;      // its address among UdpClients
+  uint32_t client = 0;        // its address among UdpClients
+  uint32_t read_in_pass = 0;  // the last one
   int32_t client_word = 0;  // RouteResponse::client of the first answer
   // Among the datagrams of one receive pass: those of this session, by index; `first` is kNone where there are none.
   uint8_t first = 0xff;
   uint8_t last = 0xff;
   std::array<uint16_t, kMaxTries> tried_slots{};
   uint16_t rule = 0;  // as of a connection
+  uint8_t single_reads = 0;  // in a row that brought one datagram
   uint8_t tries = 0;
   uint8_t avoided = 0;  // those of the tries that were the last session's
   UdpPhase phase = UdpPhase::kFree;
   bool is_trial = false;     // of a half-open breaker
   bool has_answered = false; // the backend, with a first datagram
   bool is_busy = false;      // its socket was told to expect much
-  bool is_queued = false;    // for another turn
   bool has_gso_to_backend = true;
   bool has_gso_to_client = true;
 

@@ -52,6 +52,21 @@ TEST(RoutesTogether, "the new clients of one read are one batch, and their datag
   for (const std::string& each : order) CHECK(each.empty() || each == "012");
 }
 
+TEST(ReadsBursts, "a backend that gave one answer at a time and then many has all of them relayed, in order, without another event") {
+  UdpRig rig;
+  const UdpSocket backend, client;
+  rig.ports[0] = backend.port();
+  client.Send(rig.port, "question");
+  const uint16_t session = rig.TakeAt(backend).port;
+  for (int i = 0; i < 8; i++) {
+    backend.Send(session, "one");
+    CHECK(rig.TakeAt(client).bytes == "one");
+  }
+  for (int i = 0; i < 100; i++) backend.Send(session, std::to_string(i));
+  for (int i = 0; i < 100; i++) CHECK(rig.TakeAt(client).bytes == std::to_string(i));
+  CHECK_EQ(rig.block().datagrams_to_clients, 108);
+}
+
 TEST(KeepsWithinLimits, "a client address has at most so many sessions, and a worker too; the rest is dropped and counted") {
   RelayOptions options;
   options.max_connections = 3;
