@@ -2,9 +2,11 @@
 //
 // Two conditions: connections have been arriving quickly (counted in fixed windows of time, the current one and the one
 // before it), and gathering pays. A single client that connects again and again arrives quickly too, but waiting only
-// makes it slower; where a wait brought no message with two sockets, the next rounds go without.
+// makes it slower. Where a wait brought no message with two sockets, the next round goes without; the next time two do, then
+// four: at ten connections per millisecond every seventh wait is in vain by chance, and must not cost what it does where all are.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 
 namespace edgeproxy {
@@ -13,7 +15,7 @@ class CoalescePolicy {
  public:
   static constexpr uint64_t kWindowNs = 1'000'000;
   static constexpr uint32_t kBusyConnections = 4;
-  static constexpr uint32_t kRoundsWithout = 32;
+  static constexpr uint32_t kMostRoundsWithout = 32;
 
   // Whether connections have been arriving quickly.
   bool IsBusy(uint64_t now_ns) {
@@ -32,7 +34,10 @@ class CoalescePolicy {
     current_ += connections;
   }
   // What a round that gathered came to.
-  void NoteGathered(uint32_t sockets, uint32_t messages) { rounds_without_ = sockets > messages ? 0 : kRoundsWithout; }
+  void NoteGathered(uint32_t sockets, uint32_t messages) {
+    penalty_ = sockets > messages ? 0 : std::clamp(2 * penalty_, 1u, kMostRoundsWithout);
+    rounds_without_ = penalty_;
+  }
 
  private:
   void Roll(uint64_t now_ns) {
@@ -47,6 +52,8 @@ class CoalescePolicy {
   uint32_t current_ = 0;
   uint32_t previous_ = 0;
   uint32_t rounds_without_ = 0;
+  // In rounds without a wait: what the last one has cost.
+  uint32_t penalty_ = 0;
 };
 
 }  // namespace edgeproxy

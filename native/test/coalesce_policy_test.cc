@@ -35,13 +35,18 @@ TEST(AfterLoadNothingWaits, "two windows later the load is forgotten") {
   CHECK(!policy.ShouldGather(7 * kWindow));
 }
 
-TEST(BacksOffWhereItDoesNotPay, "where a wait gathers nothing, the next rounds go without it") {
+TEST(BacksOffWhereItDoesNotPay, "where waits gather nothing, more and more rounds go without one, until one pays") {
   CoalescePolicy policy = BusyPolicy(kWindow);
-  CHECK(policy.ShouldGather(kWindow));
-  policy.NoteGathered(2, 2);
-  for (uint32_t round = 0; round < CoalescePolicy::kRoundsWithout; round++) CHECK(!policy.ShouldGather(kWindow));
+  for (const uint32_t without : {1u, 2u, 4u, 8u, 16u, 32u, 32u}) {
+    CHECK(policy.ShouldGather(kWindow));
+    policy.NoteGathered(2, 2);
+    for (uint32_t round = 0; round < without; round++) CHECK(!policy.ShouldGather(kWindow));
+  }
   CHECK(policy.ShouldGather(kWindow));
   policy.NoteGathered(3, 2);
+  CHECK(policy.ShouldGather(kWindow));
+  policy.NoteGathered(1, 1);
+  CHECK(!policy.ShouldGather(kWindow));
   CHECK(policy.ShouldGather(kWindow));
 }
 
