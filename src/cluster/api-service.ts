@@ -65,9 +65,10 @@ export class ApiService implements Service {
   async prepare(): Promise<void> {
     const config = this.#config;
     if (config?.isApiEnabled !== true) return;
-    const [{ ApiServer: LoadedServer }, { allEndpoints }] = await Promise.all([
+    const [{ ApiServer: LoadedServer }, { allEndpoints }, { readLivePage }] = await Promise.all([
       import('../adapters/inbound/api/api-server.js'),
       import('../adapters/inbound/api/routes/all-endpoints.js'),
+      import('../adapters/inbound/api/live-page.js'),
     ]);
     const { connections, bindings } = this.#directories;
     this.#server = new LoadedServer({
@@ -75,7 +76,7 @@ export class ApiService implements Service {
       requestsPerSec: config.apiRateLimit,
       version: this.#parts.control.version,
       endpoints: allEndpoints({ view: this.#view, connections, bindings }),
-      pages: [],
+      pages: await readLivePage(),
       onFailure: (error) => this.#log.write('warn', { reason: foreignMessage(error) }, 'the admin API failed'),
     });
     await this.#listen(config);
