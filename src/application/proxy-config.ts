@@ -8,6 +8,8 @@ import type { ListenAddress, ListenerConfig } from './listener-config.js';
 import type { RuleConfig } from './rule-config.js';
 
 export type AcceptMode = 'handoff' | 'reuseport';
+/** The CPUs of the workers: none of their own, one each of those that there are, or these. */
+export type Pin = 'off' | 'auto' | readonly number[];
 export type LogLevel = 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'fatal' | 'silent';
 export type LogFormat = 'pretty' | 'json';
 
@@ -41,6 +43,7 @@ export interface ProxyConfig {
   readonly maxBackends: number;
   readonly workers: number;
   readonly accept: AcceptMode;
+  readonly pin: Pin;
   /** Per worker. */
   readonly maxConnections: number;
   readonly listenBacklog: number;

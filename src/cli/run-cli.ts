@@ -9,9 +9,10 @@ import { startCommand, validateCommand } from './start-command.js';
 import { standardError, standardOutput } from './standard-streams.js';
 import { versionInfo } from './version-info.js';
 
-const COMMANDS = ['start', 'validate', 'backend', 'help'] as const;
+const COMMANDS = ['start', 'validate', 'backend', 'doctor', 'help'] as const;
 /** Part of the vocabulary; they need the admin API. */
-const UNAVAILABLE_COMMANDS: readonly string[] = ['status', 'top', 'doctor'];
+const UNAVAILABLE_COMMANDS: readonly string[] = ['status', 'top'];
+const DOCTOR_SUMMARY = 'compare this machine with the tuning guide: what, why, and the command';
 const BACKEND_SUMMARY = 'add, list, set, drain, enable, disable or remove backends of the routing database';
 
 /** Runs one command to its end; `argv` without node and script. Resolves with the exit code, never rejects. */
@@ -58,6 +59,7 @@ async function createProgram(argv: readonly string[], report: (exitCode: number)
   program.addCommand(startCommand(report), { isDefault: true });
   program.addCommand(validateCommand(report));
   program.addCommand(await backendCommandFor(argv));
+  program.addCommand(await doctorCommandFor(argv, report));
   for (const command of program.commands) inheritSettings(command, program);
   return program;
 }
@@ -68,6 +70,13 @@ async function backendCommandFor(argv: readonly string[]): Promise<Command> {
   standardOutput();
   const { backendCommand } = await import('./backend-command.js');
   return backendCommand().description(BACKEND_SUMMARY);
+}
+
+/** As above. */
+async function doctorCommandFor(argv: readonly string[], report: (exitCode: number) => void): Promise<Command> {
+  if (!argv.includes('doctor')) return new Command('doctor').description(DOCTOR_SUMMARY);
+  const { doctorCommand } = await import('./doctor-command.js');
+  return doctorCommand(report).description(DOCTOR_SUMMARY);
 }
 
 function inheritSettings(command: Command, parent: Command): void {

@@ -1,14 +1,12 @@
-import { availableParallelism } from 'node:os';
-import { isatty } from 'node:tty';
 import { Command, Option } from 'commander';
-import { ConfigSource } from '../adapters/inbound/config/config-source.js';
 import { EXIT_CODE } from '../application/exit-code.js';
 import type { LogLevel } from '../application/proxy-config.js';
 import { takeHandedOver } from '../cluster/service-manager/handed-over.js';
 import { takeInheritance } from '../cluster/upgrade/inheritance.js';
+import { reportProblems, sourceFrom } from './configuration.js';
 import { packageVersion } from './package-info.js';
 import { standardError, standardOutput } from './standard-streams.js';
-import { environmentHelp, flagValues, settingOptions } from './setting-flags.js';
+import { environmentHelp, settingOptions } from './setting-flags.js';
 import type { ParsedOptions } from './setting-flags.js';
 
 /** Who starts with one of these would otherwise see a start fail without a word. */
@@ -68,20 +66,4 @@ async function validate(options: ParsedOptions): Promise<number> {
   reportProblems([], result.warnings);
   standardOutput().write('configuration is valid\n');
   return EXIT_CODE.OK;
-}
-
-function sourceFrom(options: ParsedOptions): ConfigSource {
-  const path = options['config'];
-  return new ConfigSource(typeof path === 'string' ? path : null, {
-    env: process.env,
-    flags: flagValues(options),
-    isDemo: options['demo'] === true,
-    host: { cpuCount: availableParallelism(), isTerminal: isatty(1) },
-  });
-}
-
-function reportProblems(problems: readonly string[], warnings: readonly string[]): number {
-  for (const warning of warnings) standardError().write(`warning: ${warning}\n`);
-  for (const problem of problems) standardError().write(`error: ${problem}\n`);
-  return EXIT_CODE.USAGE;
 }

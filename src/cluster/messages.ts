@@ -7,6 +7,8 @@ import type { WorkerSettings } from './worker-settings.js';
 export interface WorkerBirth {
   readonly workerIndex: number;
   readonly primaryPid: number;
+  /** To stay on; null = any. */
+  readonly cpu: number | null;
   readonly settings: WorkerSettings;
 }
 

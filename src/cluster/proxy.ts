@@ -33,6 +33,7 @@ import type { Service } from './service.js';
 import { makeServices } from './services.js';
 import type { InheritedMemory, SlotsById } from './upgrade/inherited-memory.js';
 import { OldCounters } from './upgrade/old-counters.js';
+import { WorkerCpus } from './worker-cpus.js';
 import { acceptorLimits, workerSettings, type WorkerSettings } from './worker-settings.js';
 import { WorkerSupervisor } from './worker-supervisor.js';
 
@@ -83,6 +84,7 @@ export class Proxy {
     const { native, logger } = parts;
     this.#fileLimit = new FileLimit(native, logger);
     const budget = this.#fileLimit.fit(config);
+    const cpus = new WorkerCpus(config, parts);
     this.#sockets = this.#openSockets();
     const settings = this.#settingsFor(config, budget);
     this.#memory = createControlMemory(native, config, parts.memory ?? null);
@@ -93,7 +95,7 @@ export class Proxy {
     const bindings = new BindingTable(region);
     this.#publisher = new RoutingPublisher(region, bindings, config.region, logger);
     this.#acceptor = this.#makeAcceptor(settings);
-    this.#supervisor = this.#makeSupervisor(settings);
+    this.#supervisor = this.#makeSupervisor(settings, cpus);
     this.#databases = this.#makeDatabases();
     this.#sweep = new BindingSweep(bindings, config.bindingGcIntervalSecs * 1000, () => monotonicNow().secs);
     const shared = { native, logger, acceptor: this.#acceptor, supervisor: this.#supervisor };
@@ -338,7 +340,7 @@ export class Proxy {
     return acceptor;
   }
 
-  #makeSupervisor(settings: WorkerSettings): WorkerSupervisor {
+  #makeSupervisor(settings: WorkerSettings, cpus: WorkerCpus): WorkerSupervisor {
     const { native, logger } = this.#parts;
     const dead = new DeadWorkers(this.#memory.region, () => this.#publisher.usedSlots);
     return new WorkerSupervisor({
@@ -347,6 +349,7 @@ export class Proxy {
       sockets: this.#sockets,
       regionFd: this.#memory.fd,
       workers: this.#config.workers,
+      cpus,
       settings,
       logger,
       totals: this.#totals,

@@ -16,6 +16,7 @@ import { FailureReports } from './failure-reports.js';
 import type { ListeningSockets } from './listening-sockets.js';
 import type { ToWorker } from './messages.js';
 import { scheduleInBackground } from './schedule.js';
+import type { WorkerCpus } from './worker-cpus.js';
 import { WorkerAdmission } from './worker-admission.js';
 import { WorkerListeners } from './worker-listeners.js';
 import { emptyPlaces, type WorkerPlace } from './worker-place.js';
@@ -35,6 +36,7 @@ export interface WorkerSupervisorOptions {
   readonly regionFd: number;
   readonly settings: WorkerSettings;
   readonly workers: number;
+  readonly cpus: WorkerCpus;
   readonly logger: Logger;
   readonly totals: RunTotals;
   /** Gives back what the dead worker held; false where it must be asked again. */
@@ -183,8 +185,13 @@ export class WorkerSupervisor {
   }
 
   #startProcess(place: WorkerPlace): WorkerProcess {
-    const { native, regionFd, logger } = this.#options;
-    const birth = { workerIndex: place.index, primaryPid: globalThis.process.pid, settings: this.#settings };
+    const { native, regionFd, cpus, logger } = this.#options;
+    const birth = {
+      workerIndex: place.index,
+      primaryPid: globalThis.process.pid,
+      cpu: cpus.of(place.index),
+      settings: this.#settings,
+    };
     const process = new WorkerProcess(native, birth, regionFd, {
       // A word from one that is already dead is not its successor's.
       onReady: () => {

@@ -24,7 +24,9 @@ import { WORKER_FD, WORKER_SETTINGS_VARIABLE, type ToPrimary, type ToWorker, typ
 
 const DRAIN_CHECK_MS = 25;
 
-const { workerIndex, primaryPid, settings } = JSON.parse(process.env[WORKER_SETTINGS_VARIABLE] ?? '') as WorkerBirth;
+const { workerIndex, primaryPid, cpu, settings } = JSON.parse(
+  process.env[WORKER_SETTINGS_VARIABLE] ?? '',
+) as WorkerBirth;
 process.title = `edgeproxy worker ${workerIndex}`;
 
 // The terminal sends its signals to the whole group; only the primary answers them.
@@ -36,6 +38,8 @@ process.on('disconnect', () => process.exit(1));
 
 const native = loadNativeAddon();
 native.dieWithParent(primaryPid);
+// This thread alone, which does the work; the engine's own may clear up elsewhere meanwhile.
+if (cpu !== null) native.pinToCpu(cpu);
 const buffer = native.mapRegion(WORKER_FD.REGION);
 native.closeFd(WORKER_FD.REGION);
 const region = new ControlRegion(buffer);

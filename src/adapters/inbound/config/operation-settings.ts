@@ -1,3 +1,4 @@
+import { pin } from './pin-parser.js';
 import { DAY_SECS, type SomeSettings } from './setting.js';
 import { filePath, onOff, orNone, seconds, wholeNumber } from './value-parser.js';
 
@@ -34,6 +35,15 @@ export const OPERATION_SETTINGS = {
     fallback: 'none',
     parser: orNone(filePath),
     description: "file for the primary's pid: there while the proxy takes clients, the new version's after an upgrade",
+  },
+  pin: {
+    variable: 'EDGEPROXY_PIN',
+    toml: 'server.pin',
+    appliesAt: 'start',
+    flag: { name: '--pin', argument: 'CPUS' },
+    fallback: 'off',
+    parser: pin,
+    description: 'the CPU that each worker stays on: auto gives one each of those that the process may use',
   },
   overloadLagMs: {
     variable: 'EDGEPROXY_OVERLOAD_LAG_MS',
