@@ -1,13 +1,13 @@
 /** Networks and lists of them: what is parsed, and who is let in, compared with a search through the whole list. */
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import fc from 'fast-check';
 import { AccessLists, LISTED } from '../../src/domain/admission/access-lists.js';
 import { type AccessRules, compileAccess } from '../../src/domain/admission/compile-access.js';
 import { formatCidr, parseCidr } from '../../src/domain/cidr.js';
 import { NO_COUNTRY } from '../../src/domain/geo/geo-layout.js';
 import { formatIpAddress, parseIpAddress } from '../../src/domain/ip-address.js';
 import { countryNumber } from '../../src/domain/regions.js';
+import { fc } from '../support/fast-check.js';
 
 const NO_RULES: AccessRules = { allowCidrs: [], denyCidrs: [], allowCountries: [], denyCountries: [] };
 

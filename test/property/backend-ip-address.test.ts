@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { isIP, isIPv4, SocketAddress } from 'node:net';
 import { describe, it } from 'node:test';
-import fc from 'fast-check';
 import { formatIpAddress, parseIpAddress } from '../../src/domain/ip-address.js';
+import { fc } from '../support/fast-check.js';
 
 const word = fc.oneof(fc.constant(0), fc.constant(0xffff), fc.nat({ max: 0xffffffff }));
 const words = fc.tuple(word, word, word, word);

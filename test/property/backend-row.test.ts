@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict';
 import { isIP } from 'node:net';
 import { describe, it } from 'node:test';
-import fc from 'fast-check';
 import type { Backend } from '../../src/domain/backend.js';
 import { overrideValues } from '../../src/domain/backend-overrides.js';
 import { BACKEND_COLUMNS, MAX_COUNT, readBackendRow } from '../../src/domain/backend-row.js';
 import type { BackendColumn, BackendRow } from '../../src/domain/backend-row.js';
 import { MAX_WARNINGS, readBackendTable } from '../../src/domain/backend-table.js';
+import { fc } from '../support/fast-check.js';
 
 const ALL_COLUMNS: ReadonlySet<BackendColumn> = new Set(BACKEND_COLUMNS);
 

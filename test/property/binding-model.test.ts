@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import fc from 'fast-check';
 import { ClientKey } from '../../src/domain/shared/client-key.js';
 import { BindingTable } from '../../src/domain/shared/binding-table.js';
 import type { ControlRegion } from '../../src/domain/shared/control-region.js';
 import { BINDING_WAYS } from '../../src/domain/shared/layout.js';
 import { crashBefore } from '../support/crash-point.js';
+import { fc } from '../support/fast-check.js';
 import { newRegion } from '../support/routing-rig.js';
 
 const TTL = 50;

@@ -4,12 +4,12 @@
  */
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import fc from 'fast-check';
 import { BackendStates } from '../../src/domain/shared/backend-states.js';
 import { BreakerClock } from '../../src/domain/shared/breaker-clock.js';
 import { BREAKER_STATE } from '../../src/domain/shared/layout.js';
 import { Reservations } from '../../src/domain/shared/reservations.js';
 import { failBackend, succeedTrial } from '../support/breaker-rig.js';
+import { fc } from '../support/fast-check.js';
 import { backend, newRegion, RoutingRig } from '../support/routing-rig.js';
 
 const WORKERS = 3;

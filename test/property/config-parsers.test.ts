@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import fc from 'fast-check';
 import { formatListenAddress, listenAddresses } from '../../src/adapters/inbound/config/listen-address.js';
 import { loadConfig } from '../../src/adapters/inbound/config/load-config.js';
 import { editDistance } from '../../src/adapters/inbound/config/nearest-name.js';
 import { quoteValue } from '../../src/adapters/inbound/config/quote-value.js';
 import { SETTINGS, SETTING_KEYS } from '../../src/adapters/inbound/config/settings.js';
 import { seconds, wholeNumber } from '../../src/adapters/inbound/config/value-parser.js';
+import { fc } from '../support/fast-check.js';
 
 const anyText = fc.string({ unit: 'binary', maxLength: 200 });
 

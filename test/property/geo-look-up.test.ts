@@ -2,7 +2,6 @@ import assert from 'node:assert/strict';
 import { createRequire } from 'node:module';
 import { describe, it } from 'node:test';
 import { fileURLToPath } from 'node:url';
-import fc from 'fast-check';
 import { compileMmdb } from '../../src/adapters/outbound/geo/compile-mmdb.js';
 import { DEFAULT_GEO_LIMITS } from '../../src/adapters/outbound/geo/geo-limits.js';
 import { readMmdbFile, type MmdbFile } from '../../src/adapters/outbound/geo/mmdb-file.js';
@@ -14,6 +13,7 @@ import { NO_COUNTRY } from '../../src/domain/geo/geo-layout.js';
 import { GeoTable } from '../../src/domain/geo/geo-table.js';
 import { formatIpAddress } from '../../src/domain/ip-address.js';
 import { COUNTRIES } from '../../src/domain/shared/layout.js';
+import { fc } from '../support/fast-check.js';
 import { treeOf, writeMmdb } from '../support/geo-mmdb-writer.js';
 import { lookUp } from '../support/geo-regions.js';
 

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import fc from 'fast-check';
 import { byteExchange, httpExchange, type Exchange, type Verdict } from '../../src/domain/health/exchange.js';
+import { fc } from '../support/fast-check.js';
 
 const STATUSES = [
   { first: 200, last: 204 },

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import fc from 'fast-check';
 import { firstDelayMs, gapMs } from '../../src/domain/health/check-schedule.js';
 import { DueQueue, type DueEntry } from '../../src/domain/health/due-queue.js';
 import { HealthState } from '../../src/domain/health/health-state.js';
+import { fc } from '../support/fast-check.js';
 
 const random = fc.double({ min: 0, max: 1, maxExcluded: true, noNaN: true });
 const interval = fc.integer({ min: 100, max: 86_400_000 });

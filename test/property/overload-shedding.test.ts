@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import fc from 'fast-check';
 import {
   mostDescriptors,
   reasonOf as nameOf,
@@ -9,6 +8,7 @@ import {
   shedding,
 } from '../../src/domain/overload/shedding.js';
 import { REJECT_REASONS, SHEDDING } from '../../src/domain/shared/layout.js';
+import { fc } from '../support/fast-check.js';
 
 const resource = fc.constantFrom('LAG' as const, 'MEMORY' as const, 'DESCRIPTORS' as const);
 const most = fc.integer({ min: 1, max: 1_000_000 });

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import fc from 'fast-check';
 import { EpisodeLimit } from '../../src/domain/overload/episode-limit.js';
 import { STALL_AFTER_MS, StallWatch, TURN_MS, type Verdict } from '../../src/domain/overload/stall-watch.js';
+import { fc } from '../support/fast-check.js';
 
 const LIMIT_MS = 10_000;
 const START_MS = 60_000;

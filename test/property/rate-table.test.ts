@@ -1,12 +1,12 @@
 /** The rate limit against its model: a queue of one client's arrivals, at any rate, across any wrap of the clock. */
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import fc from 'fast-check';
 import { type RateLimit, RateRule } from '../../src/domain/admission/rate-rule.js';
 import { ANY_LISTENER, ClientKey } from '../../src/domain/shared/client-key.js';
 import type { ControlRegion } from '../../src/domain/shared/control-region.js';
 import { RATE_WAYS } from '../../src/domain/shared/layout.js';
 import { RateTable } from '../../src/domain/shared/rate-table.js';
+import { fc } from '../support/fast-check.js';
 import { newRegion } from '../support/routing-rig.js';
 
 const SEC = 1_000_000;

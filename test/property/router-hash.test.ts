@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import fc from 'fast-check';
 import type { Backend } from '../../src/domain/backend.js';
 import { hashRouter } from '../../src/domain/routing/routers/hash.js';
 import { regionTable } from '../../src/domain/regions.js';
@@ -8,6 +7,7 @@ import { BindingTable } from '../../src/domain/shared/binding-table.js';
 import { RoutesReader } from '../../src/domain/shared/routes-reader.js';
 import { RoutesWriter } from '../../src/domain/shared/routes-writer.js';
 import { BACKEND } from '../../src/domain/shared/layout.js';
+import { fc } from '../support/fast-check.js';
 import { RouterRig } from '../support/router-rig.js';
 import { backend, newRegion } from '../support/routing-rig.js';
 

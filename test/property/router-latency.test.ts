@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import fc from 'fast-check';
 import { latencyRouter } from '../../src/domain/routing/routers/latency.js';
 import { BACKEND } from '../../src/domain/shared/layout.js';
+import { fc } from '../support/fast-check.js';
 import { RouterRig } from '../support/router-rig.js';
 import { backend } from '../support/routing-rig.js';
 

@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import fc from 'fast-check';
 import { geoRouter } from '../../src/domain/routing/routers/geo.js';
 import { leastConnectionsRouter } from '../../src/domain/routing/routers/least-connections.js';
 import { randomRouter } from '../../src/domain/routing/routers/random.js';
 import { BACKEND } from '../../src/domain/shared/layout.js';
+import { fc } from '../support/fast-check.js';
 import { RouterRig } from '../support/router-rig.js';
 import { backend } from '../support/routing-rig.js';
 

@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import fc from 'fast-check';
 import { roundRobinRouter } from '../../src/domain/routing/routers/round-robin.js';
 import { weightedRouter } from '../../src/domain/routing/routers/weighted.js';
 import { SmoothSequence } from '../../src/domain/routing/smooth-sequence.js';
 import { BACKEND } from '../../src/domain/shared/layout.js';
+import { fc } from '../support/fast-check.js';
 import { RouterRig } from '../support/router-rig.js';
 import { backend } from '../support/routing-rig.js';
 

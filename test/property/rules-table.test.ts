@@ -1,12 +1,12 @@
 /** Any rules, listeners and clients: what the compiled rules find is the first rule, in order, that a plain reading matches. */
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import fc from 'fast-check';
 import { parseCidr } from '../../src/domain/cidr.js';
 import { formatIpAddress, parseIpAddress } from '../../src/domain/ip-address.js';
 import type { MatcherConfig } from '../../src/domain/rules/matcher-config.js';
 import type { RuleClient } from '../../src/domain/rules/rule-client.js';
 import type { MatchedRule, RuleListener } from '../../src/domain/rules/rule-programs.js';
+import { fc } from '../support/fast-check.js';
 import { RulesRig, type RuleVisitor } from '../support/rules-rig.js';
 
 /** Few of each, so that rules and clients meet. */

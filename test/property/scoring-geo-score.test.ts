@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import fc from 'fast-check';
 import type { Backend } from '../../src/domain/backend.js';
 import { countryNumber, regionTable } from '../../src/domain/regions.js';
 import { GeoScore } from '../../src/domain/routing/geo-score.js';
@@ -10,6 +9,7 @@ import { MAX_TRIES } from '../../src/domain/shared/batch-layout.js';
 import { BACKEND } from '../../src/domain/shared/layout.js';
 import { RoutesReader } from '../../src/domain/shared/routes-reader.js';
 import { RoutesWriter } from '../../src/domain/shared/routes-writer.js';
+import { fc } from '../support/fast-check.js';
 import { backend, newRegion } from '../support/routing-rig.js';
 
 interface Loaded {

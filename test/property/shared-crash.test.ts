@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import fc from 'fast-check';
 import { RoutesWriter } from '../../src/domain/shared/routes-writer.js';
 import { BindingTable } from '../../src/domain/shared/binding-table.js';
 import type { ControlRegion } from '../../src/domain/shared/control-region.js';
@@ -9,6 +8,7 @@ import { ROUTES_AT, ROUTES_CONTROL, WORKER } from '../../src/domain/shared/layou
 import { Reservations } from '../../src/domain/shared/reservations.js';
 import { regionTable } from '../../src/domain/regions.js';
 import { crashBefore } from '../support/crash-point.js';
+import { fc } from '../support/fast-check.js';
 import { activeOf, backend, newRegion, pairSequenceOf, RoutingRig, shareOf } from '../support/routing-rig.js';
 
 const SLOTS = 3;

@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import fc from 'fast-check';
 import { regionTable } from '../../src/domain/regions.js';
 import { BindingTable } from '../../src/domain/shared/binding-table.js';
 import { RoutesReader } from '../../src/domain/shared/routes-reader.js';
 import { RoutesWriter } from '../../src/domain/shared/routes-writer.js';
+import { fc } from '../support/fast-check.js';
 import { backend, newRegion } from '../support/routing-rig.js';
 
 /** Runs `action`; in the middle of it, before its `loads`-th read of shared memory, `interruption` happens. */

@@ -3,12 +3,12 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { isIP } from 'node:net';
 import { describe, it } from 'node:test';
 import Database from 'better-sqlite3';
-import fc from 'fast-check';
 import { RoutingReader } from '../../src/adapters/outbound/sqlite/routing-reader.js';
 import { createRoutingDatabase } from '../../src/adapters/outbound/sqlite/routing-schema.js';
 import type { RoutingSnapshot } from '../../src/application/ports/routing-repository.js';
 import { BACKEND_COLUMNS } from '../../src/domain/backend-row.js';
 import { EdgeproxyError } from '../../src/domain/edgeproxy-error.js';
+import { fc } from '../support/fast-check.js';
 import { SAMPLE_BACKEND } from '../support/sample-backend.js';
 import { scratchPath } from '../support/sqlite-scratch.js';
 

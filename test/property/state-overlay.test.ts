@@ -1,13 +1,13 @@
 /** Any states over any table, changed in any order: route() sends clients to whom a plain model would, and to nobody else. */
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import fc from 'fast-check';
 import type { Backend } from '../../src/domain/backend.js';
 import { BackendStates } from '../../src/domain/shared/backend-states.js';
 import { MAX_TRIES } from '../../src/domain/shared/batch-layout.js';
 import { BREAKER_STATE } from '../../src/domain/shared/layout.js';
 import { Reservations } from '../../src/domain/shared/reservations.js';
 import { openBreaker } from '../support/breaker-rig.js';
+import { fc } from '../support/fast-check.js';
 import { backend, newRegion, RoutingRig } from '../support/routing-rig.js';
 
 const BACKENDS = 6;

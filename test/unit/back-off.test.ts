@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import fc from 'fast-check';
 import { BackOff } from '../../src/domain/back-off.js';
+import { fc } from '../support/fast-check.js';
 
 const SHORT_MS = 50;
 const STABLE_MS = 10_000;

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import fc from 'fast-check';
 import { parse, stringify } from 'smol-toml';
 import { TomlLines, type TomlPath } from '../../src/adapters/inbound/config/toml-lines.js';
+import { fc } from '../support/fast-check.js';
 
 /** Each with the line it stands in, counted from 1. */
 function linesOf(text: string, paths: readonly TomlPath[]): number[] {

@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import fc from 'fast-check';
 import { regionTable } from '../../src/domain/regions.js';
 import { BindingTable } from '../../src/domain/shared/binding-table.js';
 import { ConnectTimes, nextConnectMicros } from '../../src/domain/shared/connect-times.js';
 import { RoutesWriter } from '../../src/domain/shared/routes-writer.js';
 import { backend, newRegion } from './../support/routing-rig.js';
+import { fc } from '../support/fast-check.js';
 
 describe('the average of connect times', () => {
   it('follows the engine: falls by half of the difference, rises by an eighth, at most of itself', () => {

@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import fc from 'fast-check';
 import {
   fitDescriptors,
   fitProbes,
   primaryDescriptors,
   type DescriptorBudget,
 } from '../../src/cluster/descriptor-budget.js';
+import { fc } from '../support/fast-check.js';
 
 /** What a worker needs besides clients and pipes. */
 const RESERVED = 64;
