@@ -33,7 +33,7 @@ function textOf(ports: readonly number[], rules: string): string {
 }
 
 for (const accept of ['handoff', 'reuseport'] as const) {
-  describe(`rules that are too many beside those that a standing worker has, ${accept}`, { timeout: 90_000 }, () => {
+  describe(`rules that are too many beside those that a standing worker has, ${accept}`, { timeout: 300_000 }, () => {
     it('are refused with their listener, and taken with it once the worker goes on', async (t) => {
       const { port } = await startBackend(t, nameAndEnd('db'));
       const [stays, goes, comes] = [await freePort(t), await freePort(t), await freePort(t)];

@@ -1,6 +1,6 @@
 /** Addresses where no connection comes about: refused, unreachable, never answered. */
-import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
-import { setTimeout as delay } from 'node:timers/promises';
+import { connect, type Socket } from 'node:net';
+import { setImmediate as nextTurn, setTimeout as delay } from 'node:timers/promises';
 import { loadNativeAddon } from '../../src/adapters/outbound/native/native-addon.js';
 import type { Owner } from './scratch-directory.js';
 
@@ -9,12 +9,11 @@ export interface Destination {
   readonly port: number;
 }
 
-/** A port that was free a moment ago: connects are refused. */
-export async function refused(host = '127.0.0.1'): Promise<Destination> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, host, resolve));
-  const { port } = server.address() as AddressInfo;
-  await new Promise((resolve) => server.close(resolve));
+/** A port that is held, so that nobody else gets it, and not listened on: connects are refused. Until the owner ends. */
+export function refused(owner: Owner, host = '127.0.0.1'): Destination {
+  const native = loadNativeAddon();
+  const { fd, port } = native.bind({ address: host, port: 0, isReusePort: false });
+  owner.after(() => native.closeFd(fd));
   return { address: host, port };
 }
 
@@ -37,9 +36,12 @@ export async function blackhole(owner: Owner): Promise<Destination> {
     const socket = connect(port, '127.0.0.1');
     socket.on('error', () => undefined);
     fillers.push(socket);
-    const isConnected = new Promise<boolean>((resolve) => socket.once('connect', () => resolve(true)));
+    const connected = new Promise<void>((resolve) => socket.once('connect', resolve));
     // On loopback a SYN that is not dropped is answered within microseconds.
-    hasRoom = await Promise.race([isConnected, delay(200, false)]);
+    await Promise.race([connected, delay(200)]);
+    // Where this process was held up, the timer is asked first, the sockets after it.
+    await nextTurn();
+    hasRoom = !socket.connecting;
   }
   owner.after(() => {
     for (const socket of fillers) socket.destroy();

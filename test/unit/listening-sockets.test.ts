@@ -7,6 +7,7 @@ import type { ListenAddress } from '../../src/application/listener-config.js';
 import type { AcceptMode } from '../../src/application/proxy-config.js';
 import { ListeningSockets } from '../../src/cluster/listening-sockets.js';
 import { MAX_LISTENERS } from '../../src/domain/shared/layout.js';
+import { freePort } from '../support/free-port.js';
 import { tcpEntries } from '../support/tcp-table.js';
 
 const native = loadNativeAddon();
@@ -38,19 +39,10 @@ function listenersOn(port: number): number {
   return tcpEntries(port).filter(({ localPort, state }) => localPort === port && state === 'listen').length;
 }
 
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, 'close');
-  return port;
-}
-
 for (const accept of ['handoff', 'reuseport'] as const) {
   describe(`a change of addresses, ${accept}`, () => {
     it('keeps socket and id of what stays, in whatever order it is named', async (t) => {
-      const [one, two] = [await freePort(), await freePort()].map((port) => ({ address: '127.0.0.1', port }));
+      const [one, two] = [await freePort(t), await freePort(t)].map((port) => ({ address: '127.0.0.1', port }));
       assert.ok(one && two);
       const sockets = open(t, [one, two], accept);
       const [first, second] = sockets.listeners;
@@ -67,7 +59,7 @@ for (const accept of ['handoff', 'reuseport'] as const) {
     });
 
     it('gives workers the old sockets until it is carried out, and can be undone until then', async (t) => {
-      const [stays, goes, comes] = [await freePort(), await freePort(), await freePort()].map((port) => {
+      const [stays, goes, comes] = [await freePort(t), await freePort(t), await freePort(t)].map((port) => {
         return { address: '127.0.0.1', port };
       });
       assert.ok(stays && goes && comes);
@@ -88,7 +80,7 @@ for (const accept of ['handoff', 'reuseport'] as const) {
     it('leaves what goes open until it is released, and keeps its id from others until then', async (t) => {
       const sockets = open(t, [ANY], accept);
       const port = portOf(sockets, 0);
-      const other = { address: '127.0.0.1', port: await freePort() };
+      const other = { address: '127.0.0.1', port: await freePort(t) };
       const [removed] = sockets.replace([other]).removed;
       assert.ok(removed);
       assert.equal(await isOpen(port), true);
@@ -107,7 +99,7 @@ for (const accept of ['handoff', 'reuseport'] as const) {
       t.after(() => taken.close());
       const sockets = open(t, [ANY], accept);
       const before = sockets.listeners;
-      const wanted = { address: '127.0.0.1', port: await freePort() };
+      const wanted = { address: '127.0.0.1', port: await freePort(t) };
       const { port } = taken.address() as AddressInfo;
       assert.throws(() => sockets.replace([wanted, { address: '127.0.0.1', port }]), {
         code: 'EP_LISTEN',
@@ -118,7 +110,7 @@ for (const accept of ['handoff', 'reuseport'] as const) {
     });
 
     it('says so where the address in the way is its own', async (t) => {
-      const port = await freePort();
+      const port = await freePort(t);
       const sockets = open(t, [{ address: '127.0.0.1', port }], accept);
       assert.throws(() => sockets.replace([{ address: '0.0.0.0', port }]), {
         message: /this proxy still listens on 127\.0\.0\.1:\d+, which has to be gone first/,
@@ -131,7 +123,7 @@ describe('sockets beside inherited ones', () => {
   it('have their address at once and clients only when told to listen', async (t) => {
     const old = open(t, [ANY], 'reuseport');
     const port = portOf(old, 0);
-    const other = { address: '127.0.0.1', port: await freePort() };
+    const other = { address: '127.0.0.1', port: await freePort(t) };
     // A process has a descriptor of its own for each; here they are the same, so only the new ones are closed.
     const inherited = old.toInherit();
     const options = { addresses: [ANY, other], accept: 'reuseport', workers: 4, backlog: 16, inherited } as const;
