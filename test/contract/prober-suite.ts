@@ -52,7 +52,7 @@ export function describeProber(name: string, makeProber: () => Prober): void {
     return outcome;
   };
 
-  describe(`${name} as a Prober`, { timeout: 60_000 }, () => {
+  describe(`${name} as a Prober`, { timeout: 300_000 }, () => {
     for (const host of ['127.0.0.1', '::1']) {
       it(`finds that it can connect to ${host}, and resets the connection`, async (t) => {
         const backend = await startBackend(t, stall, { host });

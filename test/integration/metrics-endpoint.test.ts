@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { connect } from 'node:net';
 import { describe, it } from 'node:test';
+import { isDeepStrictEqual } from 'node:util';
 import { METRICS } from '../../src/application/metrics/metric-catalogue.js';
 import { echo } from '../support/backend-behaviours.js';
 import { ConfigFile } from '../support/config-file.js';
@@ -54,12 +55,34 @@ function includes(all: Readonly<Record<string, string>>, some: Readonly<Record<s
   return Object.entries(some).every(([key, text]) => all[key] === text);
 }
 
+function valuesOf({ families }: Scrape, name: keyof typeof METRICS): number[] {
+  return (families.get(name)?.samples ?? []).map((sample) => sample.value);
+}
+
+/** Of a histogram: its `_count` or `_sum`. */
+function observed({ families }: Scrape, name: string, suffix: string, labels = {}): number | undefined {
+  const isIt = (it: ScrapedFamily['samples'][number]): boolean =>
+    it.name === name + suffix && !('le' in it.labels) && includes(it.labels, labels);
+  return families.get(name)?.samples.find(isIt)?.value;
+}
+
 /** Scrapes until what is there fits: an answer may serve for some milliseconds. */
 function scrapedUntil(what: string, url: string, fits: (found: Scrape) => boolean): Promise<Scrape> {
   return eventually(what, async () => {
     const found = await scrape(url);
     return fits(found) ? found : undefined;
   });
+}
+
+/** Scrapes until what `pick` takes is what is expected: a gauge and a counter of the same event are not of one moment. */
+async function scrapedAs(url: string, expected: readonly unknown[], pick: (found: Scrape) => unknown): Promise<Scrape> {
+  let last: unknown;
+  const look = async (): Promise<Scrape | undefined> => {
+    const found = await scrape(url);
+    last = pick(found);
+    return isDeepStrictEqual(last, expected) ? found : undefined;
+  };
+  return eventually(`${JSON.stringify(expected)} is scraped`, look, { state: () => last });
 }
 
 async function exchange(owner: Owner, proxy: ProxyProcess, clients: number): Promise<void> {
@@ -86,45 +109,31 @@ describe('the metrics endpoint', TIME_LIMIT, () => {
     const open = await connectPeer(t, proxy);
     await open.write('x');
     await open.read(1);
-    const { families, value } = await scrapedUntil('three have ended', url, (found) => {
-      const ended = found.value('edgeproxy_connections_ended_total', { reason: 'finished' });
-      return ended === 3 && found.value('edgeproxy_bindings') === 1;
-    });
+    const expected = [3, 1, 4, 1, 16, 16, 4, 1, 1, 0, 2, 0, [0, 1], 3, 3, 30, 4, 4, 0];
+    const { families, value } = await scrapedAs(url, expected, (found) => [
+      found.value('edgeproxy_connections_ended_total', { reason: 'finished' }),
+      found.value('edgeproxy_bindings'),
+      found.value('edgeproxy_connections_total'),
+      found.value('edgeproxy_connections_active'),
+      found.value('edgeproxy_bytes_sent_total'),
+      found.value('edgeproxy_bytes_received_total'),
+      found.value('edgeproxy_backend_connections_total', { backend: id, region: 'sa' }),
+      found.value('edgeproxy_backend_connections_active', { backend: id }),
+      found.value('edgeproxy_backend_up', { backend: id }),
+      found.value('edgeproxy_backend_up', { backend: 'down', region: 'eu' }),
+      found.value('edgeproxy_routing_backends'),
+      found.value('edgeproxy_connections_rejected_total', { reason: 'no_backend' }),
+      valuesOf(found, 'edgeproxy_worker_connections_active').sort(),
+      observed(found, 'edgeproxy_connection_duration_seconds', '_count'),
+      observed(found, 'edgeproxy_connection_bytes', '_count'),
+      observed(found, 'edgeproxy_connection_bytes', '_sum'),
+      observed(found, 'edgeproxy_route_decision_seconds', '_count'),
+      observed(found, 'edgeproxy_backend_rtt_seconds', '_count', { backend: id, region: 'sa' }),
+      observed(found, 'edgeproxy_backend_rtt_seconds', '_count', { backend: 'down', region: 'eu' }),
+    ]);
     for (const [name, { type }] of Object.entries(METRICS)) assert.equal(families.get(name)?.type, type, name);
     for (const name of ['process_resident_memory_bytes', 'nodejs_eventloop_lag_p99_seconds'])
       assert.ok(families.has(name), name);
-    assert.deepEqual(
-      [
-        value('edgeproxy_connections_total'),
-        value('edgeproxy_connections_active'),
-        value('edgeproxy_bytes_sent_total'),
-        value('edgeproxy_bytes_received_total'),
-        value('edgeproxy_backend_connections_total', { backend: id, region: 'sa' }),
-        value('edgeproxy_backend_connections_active', { backend: id }),
-        value('edgeproxy_backend_up', { backend: id }),
-        value('edgeproxy_backend_up', { backend: 'down', region: 'eu' }),
-        value('edgeproxy_routing_backends'),
-        value('edgeproxy_connections_rejected_total', { reason: 'no_backend' }),
-      ],
-      [4, 1, 16, 16, 4, 1, 1, 0, 2, 0],
-    );
-    const observed = (name: string, suffix: string, labels = {}): number | undefined =>
-      families
-        .get(name)
-        ?.samples.find((it) => it.name === name + suffix && !('le' in it.labels) && includes(it.labels, labels))?.value;
-    assert.deepEqual(
-      [
-        observed('edgeproxy_connection_duration_seconds', '_count'),
-        observed('edgeproxy_connection_bytes', '_count'),
-        observed('edgeproxy_connection_bytes', '_sum'),
-        observed('edgeproxy_route_decision_seconds', '_count'),
-        observed('edgeproxy_backend_rtt_seconds', '_count', { backend: id, region: 'sa' }),
-        observed('edgeproxy_backend_rtt_seconds', '_count', { backend: 'down', region: 'eu' }),
-      ],
-      [3, 3, 30, 4, 4, 0],
-    );
-    const byWorker = families.get('edgeproxy_worker_connections_active')?.samples ?? [];
-    assert.deepEqual([byWorker.length, byWorker.reduce((sum, sample) => sum + sample.value, 0)], [2, 1]);
     assert.ok((value('edgeproxy_routing_reload_total', { result: 'changed' }) ?? 0) >= 1);
     // A removed backend's series go with it.
     await edit(proxy, { down: { deleted: 1 } });
@@ -157,19 +166,15 @@ describe('the metrics endpoint', TIME_LIMIT, () => {
     const elsewhere = connect({ port: proxy.port, host: proxy.address, localAddress: '127.0.0.2' });
     // Not once(): that rejects at the reset which it is to get.
     await new Promise((resolve) => elsewhere.on('error', () => undefined).on('close', resolve));
-    const { value } = await scrapedUntil('all three are counted', url, (found) => {
-      return found.value('edgeproxy_connections_total') === 3 && found.value('edgeproxy_connections_active') === 0;
-    });
     const of = (name: string): Record<string, string> => ({ router: 'turns', rule: name });
-    assert.deepEqual(
-      [
-        value('edgeproxy_router_selections_total', of('here')),
-        value('edgeproxy_router_errors_total', { ...of('here'), reason: 'no_backend' }),
-        value('edgeproxy_router_selections_total', of('elsewhere')),
-        value('edgeproxy_router_errors_total', { ...of('elsewhere'), reason: 'no_backend' }),
-      ],
-      [2, 0, 0, 1],
-    );
+    await scrapedAs(url, [3, 0, 2, 0, 0, 1], ({ value }) => [
+      value('edgeproxy_connections_total'),
+      value('edgeproxy_connections_active'),
+      value('edgeproxy_router_selections_total', of('here')),
+      value('edgeproxy_router_errors_total', { ...of('here'), reason: 'no_backend' }),
+      value('edgeproxy_router_selections_total', of('elsewhere')),
+      value('edgeproxy_router_errors_total', { ...of('elsewhere'), reason: 'no_backend' }),
+    ]);
   });
 
   it('counts on where a worker dies', async (t) => {
@@ -183,15 +188,11 @@ describe('the metrics endpoint', TIME_LIMIT, () => {
     process.kill(worker, 'SIGKILL');
     await next;
     await exchange(t, proxy, 1);
-    const { value } = await scrapedUntil(
-      'all are counted',
-      url,
-      (found) => found.value('edgeproxy_connections_total') === 3,
-    );
-    assert.deepEqual(
-      [value('edgeproxy_worker_restarts_total'), value('edgeproxy_backend_connections_total', { backend: 'b0' })],
-      [1, 3],
-    );
+    await scrapedAs(url, [3, 1, 3], ({ value }) => [
+      value('edgeproxy_connections_total'),
+      value('edgeproxy_worker_restarts_total'),
+      value('edgeproxy_backend_connections_total', { backend: 'b0' }),
+    ]);
   });
 
   it('answers GET and HEAD of its path alone, to a bounded number of clients', async (t) => {
@@ -264,7 +265,9 @@ describe('the metrics endpoint', TIME_LIMIT, () => {
   });
 
   it('ends the start where its address cannot be had, and is not there unless asked for', async (t) => {
-    const proxy = await startWithMetrics(t, {});
+    // Nobody else's, also when this proxy has ended.
+    const own = { EDGEPROXY_METRICS_LISTEN_ADDR: OWN_ADDRESS };
+    const proxy = await startWithMetrics(t, { env: own });
     const { host } = new URL(await urlOf(proxy));
     const env = { EDGEPROXY_METRICS_ENABLED: 'on', EDGEPROXY_METRICS_LISTEN_ADDR: host };
     const other = await spawnProxy(t, { env });

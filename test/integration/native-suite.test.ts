@@ -8,7 +8,7 @@ import { fileURLToPath } from 'node:url';
 import { scratchDirectory } from '../support/scratch-directory.js';
 
 const SUITE = fileURLToPath(new URL('../../native/test', import.meta.url));
-const BUILD_AND_RUN_MS = 600_000;
+const BUILD_AND_RUN_MS = 1_500_000;
 
 /** Some systems package the compiler without the sanitizers' runtime. */
 function canSanitize(directory: string): boolean {

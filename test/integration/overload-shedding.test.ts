@@ -16,7 +16,7 @@ import type { Owner } from '../support/scratch-directory.js';
 import { clientPortsHeldBy } from '../support/socket-owners.js';
 import { startBackend } from '../support/tcp-backend.js';
 
-const TIME_LIMIT = { timeout: 90_000 };
+const TIME_LIMIT = { timeout: 300_000 };
 const PLENTY = 4000;
 const HALF = { EDGEPROXY_OVERLOAD_DESCRIPTORS_PERCENT: '50' };
 const MANY = 20;

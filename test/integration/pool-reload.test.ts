@@ -8,7 +8,7 @@ import { connectPeer, type Peer } from '../support/peer.js';
 import { reload } from '../support/routing-edits.js';
 import { startBackend } from '../support/tcp-backend.js';
 
-const TIME_LIMIT = { timeout: 90_000 };
+const TIME_LIMIT = { timeout: 300_000 };
 const RELOADED = /^configuration reloaded/;
 const BASE = { server: { tcp_bind: '127.0.0.1:0' }, logging: { level: 'debug' } } satisfies Tables;
 

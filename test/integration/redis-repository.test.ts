@@ -11,7 +11,7 @@ import {
 import { RedisServer, ownRedisAddress } from '../support/redis-server.js';
 import type { Owner } from '../support/scratch-directory.js';
 
-const TIME_LIMIT = { timeout: 60_000 };
+const TIME_LIMIT = { timeout: 300_000 };
 const FULL = {
   address: '10.0.0.1:8080',
   weight: 100,

@@ -12,7 +12,7 @@ import { changeBackends } from '../support/routing-edits.js';
 import { startBackend } from '../support/tcp-backend.js';
 import { visit } from '../support/visit.js';
 
-const TIME_LIMIT = { timeout: 120_000 };
+const TIME_LIMIT = { timeout: 300_000 };
 const ENV = { EDGEPROXY_DB_RELOAD_SECS: '0.05', EDGEPROXY_BINDING_TTL_SECS: '0', EDGEPROXY_CONNECT_RETRIES: '0' };
 
 describe('a proxy with Redis', TIME_LIMIT, () => {

@@ -8,7 +8,7 @@ import { randomChunks, randomStream, sha256 } from '../support/random-bytes.js';
 import { forCopyAndSplice } from '../support/relay-suite.js';
 
 const GIB = 1 << 30;
-const TIMEOUT_MS = 180_000;
+const TIMEOUT_MS = 600_000;
 const keys = { up: 'upload', down: 'download' };
 const sent = { up: sha256(randomChunks(keys.up, GIB)), down: sha256(randomChunks(keys.down, GIB)) };
 

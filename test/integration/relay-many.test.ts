@@ -27,7 +27,7 @@ const skip = hard < NEEDED_DESCRIPTORS ? `RLIMIT_NOFILE is ${hard}` : false;
 
 describe('10,000 connections at once', { skip }, () => {
   for (const accept of ['handoff', 'reuseport'] as const) {
-    it(`(${accept}) each exchange their own bytes, and leave nothing behind`, { timeout: 120_000 }, async (t) => {
+    it(`(${accept}) each exchange their own bytes, and leave nothing behind`, { timeout: 300_000 }, async (t) => {
       const backend = await startBackend(t, plainEcho);
       const proxy = await startProxy(t, { workers: 2, accept, backends: [{ port: backend.port }] });
       const { counters, workerPids } = proxy;
@@ -52,7 +52,9 @@ describe('10,000 connections at once', { skip }, () => {
         for (const worker of [0, 1])
           assert.ok(Math.abs(counters.share(worker, slot) - CONNECTIONS / 2) <= CONNECTIONS / 50);
       }
-      assert.equal(counters.total('BYTES_TO_CLIENTS'), counters.total('BYTES_FROM_CLIENTS'));
+      // Counted after they are sent: a client may be faster than the worker's next line.
+      const bytes = (): number[] => [counters.total('BYTES_TO_CLIENTS'), counters.total('BYTES_FROM_CLIENTS')];
+      await eventually('as many bytes come as go', () => bytes()[0] === bytes()[1], { state: bytes });
       assert.equal(counters.gauges('SPLICE_PIPES'), 0, 'small messages need no pipe');
 
       assert.equal(await all((swarm) => swarm.leave({ mayReset: true })), CONNECTIONS);

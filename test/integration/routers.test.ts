@@ -33,7 +33,7 @@ async function answers(t: TestContext, proxy: ProxyProcess, clients: number): Pr
   return (await Promise.all(visitTogether(t, proxy, clients))).sort();
 }
 
-describe('routers of rules', { timeout: 120_000 }, () => {
+describe('routers of rules', { timeout: 300_000 }, () => {
   for (const accept of ['handoff', 'reuseport'] as const) {
     it(`round_robin gives exact turns over two workers (${accept})`, async (t) => {
       const { proxy } = await routed(t, 'plugin = "round_robin"', { accept, weights: [5, 1, 1] });

@@ -14,7 +14,7 @@ import { scratchDirectory, type Owner } from '../support/scratch-directory.js';
 import { startBackend, type TcpBackend } from '../support/tcp-backend.js';
 import { countOf, visitInTurn } from '../support/visit.js';
 
-const TIME_LIMIT = { timeout: 90_000 };
+const TIME_LIMIT = { timeout: 300_000 };
 const RELOADED = /^configuration reloaded/;
 const BASE = `[server]\ntcp_bind = ["127.0.0.1:0", "127.0.0.1:0"]\n[logging]\nlevel = "debug"\n`;
 

@@ -15,7 +15,7 @@ import { startProxy, type ProxyOptions, type ProxyProcess } from '../support/pro
 import { type Behaviour, startBackend, type TcpBackend } from '../support/tcp-backend.js';
 import { startTlsServer, type TlsServer } from '../support/tls-server.js';
 
-const TIME_LIMIT = { timeout: 120_000 };
+const TIME_LIMIT = { timeout: 300_000 };
 const run = promisify(execFile);
 
 /** The example of the page, on addresses of this test. */

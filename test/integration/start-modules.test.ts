@@ -8,7 +8,7 @@ import { startProxy } from '../support/proxy-process.js';
 import { scratchDirectory } from '../support/scratch-directory.js';
 
 const DIST = fileURLToPath(new URL('../../dist', import.meta.url));
-const TIME_LIMIT = { timeout: 60_000 };
+const TIME_LIMIT = { timeout: 300_000 };
 const TELL = fileURLToPath(new URL('../support/packages-at-fork.mjs', import.meta.url));
 
 /** The files that Node.js loads with this one. */

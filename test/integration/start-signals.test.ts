@@ -6,7 +6,7 @@ import { describe, it } from 'node:test';
 import { eventually } from '../support/eventually.js';
 import { spawnProxy, type ProxyProcess } from '../support/proxy-process.js';
 
-const TIME_LIMIT = { timeout: 90_000 };
+const TIME_LIMIT = { timeout: 300_000 };
 const RELOADED = /^configuration reloaded/;
 const TOO_EARLY = 'SIGUSR2: no upgrade before this version is ready';
 /** SIGHUP is signal 1 and SIGUSR2 is 12. */

@@ -18,7 +18,7 @@ function example(language: string): string {
   return text;
 }
 
-it('the example of docs/udp.md works', { timeout: 60_000 }, async (t) => {
+it('the example of docs/udp.md works', { timeout: 300_000 }, async (t) => {
   const directory = await scratchDirectory(t);
   const [dns, udp] = [await freePort(t), await freePort(t)].map(String);
   assert.ok(dns && udp);

@@ -1,7 +1,7 @@
 /** Programs that people use, through a real proxy: DNS, iperf3, HTTP/3 over QUIC. */
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { it } from 'node:test';
 import { eventually } from '../support/eventually.js';
@@ -10,7 +10,7 @@ import { outputOf, program, startProgram } from '../support/program.js';
 import { scratchDirectory } from '../support/scratch-directory.js';
 import { startUdpProxy } from '../support/udp-proxy.js';
 
-const TIME_LIMIT = { timeout: 90_000 };
+const TIME_LIMIT = { timeout: 300_000 };
 /** Longer than what DNS takes without EDNS, and than one Ethernet frame. */
 const LONG_TEXT = Array.from({ length: 9 }, (_, n) => String(n).repeat(200));
 
@@ -27,9 +27,11 @@ it('dig asks dnsmasq, short and long', TIME_LIMIT, async (t) => {
     outputOf(dig, [`@${udp.address}`, '-p', String(udp.port), '+short', '+ignore', '+tries=1', '+time=2', ...question]);
   const answer = await eventually('dnsmasq answers', () => ask('www.example.test').catch(() => undefined));
   assert.equal(answer.trim(), '192.0.2.7');
-  const long = await ask('+bufsize=4096', 'long.test', 'TXT');
+  const long = await eventually('it answers at length', () =>
+    ask('+bufsize=4096', 'long.test', 'TXT').catch(() => undefined),
+  );
   assert.equal(long.replaceAll(/[" \n]/g, ''), LONG_TEXT.join(''));
-  assert.ok(proxy.counters.total('DATAGRAMS_TO_CLIENTS') >= 2);
+  await eventually('both are counted', () => proxy.counters.total('DATAGRAMS_TO_CLIENTS') >= 2);
 });
 
 it('iperf3 sends datagrams, both ways', TIME_LIMIT, async (t) => {
@@ -50,13 +52,17 @@ it('iperf3 sends datagrams, both ways', TIME_LIMIT, async (t) => {
       '--length',
       '1200',
     ];
-    const report = await outputOf(iperf3, [...args, '--bytes', '600000', '--json', ...direction]);
-    const { packets, lost_packets: lost } = (
-      JSON.parse(report) as { end: { sum: { packets: number; lost_packets: number } } }
-    ).end.sum;
-    assert.ok(packets >= 500, report);
-    // A machine that is busy with something else may lose a few, as without a proxy.
-    assert.ok(lost <= packets / 10, report);
+    // A machine that is busy with something else loses some, as without a proxy, or has not started the server yet.
+    await eventually('nearly all arrive', async () => {
+      const told = outputOf(iperf3, [...args, '--bytes', '600000', '--json', ...direction]);
+      const report = await told.catch(() => undefined);
+      if (report === undefined) return false;
+      const { packets, lost_packets: lost } = (
+        JSON.parse(report) as { end: { sum: { packets: number; lost_packets: number } } }
+      ).end.sum;
+      assert.ok(packets >= 500, report);
+      return lost <= packets / 10;
+    });
   }
   assert.ok(proxy.counters.total('DATAGRAMS_FROM_CLIENTS') >= 450);
   assert.ok(proxy.counters.total('DATAGRAMS_TO_CLIENTS') >= 450);
@@ -89,7 +95,7 @@ it('a file comes whole over HTTP/3', TIME_LIMIT, async (t) => {
   await eventually('the file is there', async () => {
     const to = ['--download', got, udp.address, String(udp.port), 'https://localhost/file'];
     await outputOf(client, ['--quiet', '--exit-on-all-streams-close', '--timeout=5s', ...to]).catch(() => undefined);
-    return readFileSync(join(got, 'file')).equals(content);
+    return existsSync(join(got, 'file')) && readFileSync(join(got, 'file')).equals(content);
   });
   assert.ok(proxy.counters.total('BYTES_TO_CLIENTS') > content.length);
 });

@@ -14,7 +14,7 @@ import { scratchDirectory } from '../support/scratch-directory.js';
 import { startBackend } from '../support/tcp-backend.js';
 import { startUnixBackend } from '../support/unix-backend-process.js';
 
-const TIME_LIMIT = { timeout: 120_000 };
+const TIME_LIMIT = { timeout: 300_000 };
 const NO_AFFINITY = { EDGEPROXY_BINDING_TTL_SECS: '0' };
 /** Of a user that may do nothing in particular. */
 const NOBODY = 65_534;
@@ -105,9 +105,10 @@ describe('a backend on a Unix socket', TIME_LIMIT, () => {
     };
     const proxy = await startProxy(t, { backends: [{ id: 'unix', address: `unix:${path}`, port: 0 }], env });
     await assertEchoes(await connectPeer(t, proxy), 'well');
+    const downs = proxy.log.next(({ msg, reason }) => msg === 'backend is down' && reason === 'refused');
     await backend.kill();
-    const down = await proxy.waitForLog(({ msg }) => msg === 'backend is down');
-    assert.deepEqual([down['backend'], down['reason']], ['unix', 'refused']);
+    const down = await downs;
+    assert.equal(down['backend'], 'unix');
     rmSync(path);
     const up = proxy.log.next(({ msg }) => msg === 'backend is up');
     await startUnixBackend(t, path);

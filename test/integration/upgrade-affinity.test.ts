@@ -10,7 +10,7 @@ import { edit } from '../support/routing-edits.js';
 import type { Owner } from '../support/scratch-directory.js';
 import { startBackend } from '../support/tcp-backend.js';
 
-const TIME_LIMIT = { timeout: 120_000 };
+const TIME_LIMIT = { timeout: 300_000 };
 const IDS = ['one-', 'two-', 'tri-', 'four'];
 const ID_CHARS = 4;
 const CLIENTS = Array.from({ length: 24 }, (_, client) => `127.0.7.${client + 1}`);

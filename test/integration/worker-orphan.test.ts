@@ -9,7 +9,7 @@ const WORKER = fileURLToPath(new URL('../../dist/cluster/worker-main.cjs', impor
 
 it(
   'a worker whose primary is gone before it can say that it is there ends without a word',
-  { timeout: 60_000 },
+  { timeout: 300_000 },
   async () => {
     // As node:cluster forks it; the other end of the channel is closed before Node has started there.
     const env = { ...process.env, NODE_UNIQUE_ID: '1' };

@@ -14,7 +14,7 @@ export interface SwarmReport {
 }
 
 const PROGRAM = fileURLToPath(new URL('./client-swarm.process.ts', import.meta.url));
-const COMMAND_MS = 60_000;
+const COMMAND_MS = 180_000;
 
 export class ClientSwarm {
   readonly #child: ChildProcess;

@@ -27,7 +27,7 @@ export interface LoadOptions {
 }
 
 const PROGRAM = fileURLToPath(new URL('./connection-load.process.ts', import.meta.url));
-const STOP_MS = 60_000;
+const STOP_MS = 120_000;
 
 export class ConnectionLoad {
   readonly #child: ChildProcess;

@@ -15,7 +15,7 @@ export function edgeproxy(args: readonly string[], variables: Readonly<Record<st
   const { status, stdout, stderr } = spawnSync(process.execPath, [MAIN, ...args], {
     encoding: 'utf8',
     env,
-    timeout: 20_000,
+    timeout: 60_000,
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   return { status, stdout, stderr };

@@ -2,7 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 
 const POLL_MS = 5;
 /** Generous: the machine may be busy with something else entirely. */
-export const DEADLINE_MS = 20_000;
+export const DEADLINE_MS = 60_000;
 
 /**
  * Waits until `probe` returns something other than undefined or false, for what has no event to wait for: words of shared

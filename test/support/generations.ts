@@ -4,7 +4,7 @@ import type { LogLine } from './log-lines.js';
 import { childPids } from './process-facts.js';
 import type { ProxyProcess } from './proxy-process.js';
 
-const READY_MS = 60_000;
+const READY_MS = 120_000;
 
 /** Sends SIGUSR2 to the latest primary; resolves with the new one's pid when it takes clients and the old one drains. */
 export async function upgrade(proxy: ProxyProcess): Promise<number> {

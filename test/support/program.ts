@@ -8,7 +8,7 @@ import type { Owner } from './scratch-directory.js';
 
 /** Debian has those of servers outside of users' paths. */
 const PLACES = [...(process.env['PATH'] ?? '').split(delimiter), '/usr/sbin', '/sbin'];
-const TIMEOUT_MS = 30_000;
+const TIMEOUT_MS = 60_000;
 
 /** Where it is; a test that cannot be run fails and says what to install. */
 export function program(name: string, debianPackage: string): string {

@@ -124,7 +124,7 @@ describe('lists in the configuration', () => {
 });
 
 describe('the upkeep of admission', () => {
-  it('tells once how many clients could not be counted', { timeout: 20_000 }, async (t) => {
+  it('tells once how many clients could not be counted', { timeout: 300_000 }, async (t) => {
     const { region } = newRegion();
     const warnings: unknown[] = [];
     const quiet = (): void => undefined;

@@ -7,7 +7,7 @@ import { BINDING, BINDING_WAYS, BINDING_WORDS } from '../../src/domain/shared/la
 import { eventually } from '../support/eventually.js';
 import { newRegion } from '../support/routing-rig.js';
 
-it('a sweep clears the whole table, slice by slice, and keeps what is alive', { timeout: 20_000 }, async (t) => {
+it('a sweep clears the whole table, slice by slice, and keeps what is alive', { timeout: 300_000 }, async (t) => {
   const { region } = newRegion({ bindingSets: 8192 });
   const table = new BindingTable(region);
   const key = new ClientKey(region.seeds());

@@ -22,7 +22,7 @@ import { LogFile, type LogFileOptions } from '../../src/adapters/outbound/log/lo
 import { loadNativeAddon } from '../../src/adapters/outbound/native/native-addon.js';
 
 const WRITER = fileURLToPath(new URL('../support/log-file.process.ts', import.meta.url));
-const TIME_LIMIT = { timeout: 60_000 };
+const TIME_LIMIT = { timeout: 300_000 };
 
 describe('a log file', () => {
   const native = loadNativeAddon();
