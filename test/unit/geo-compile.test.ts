@@ -91,9 +91,8 @@ describe('compileMmdb', () => {
     const nodes = Array.from({ length: 128 }, (_, i): MmdbNode =>
       i < 127 ? [i + 1, i + 1] : [{ data: 0 }, { data: 1 }],
     );
-    const startMs = performance.now();
+    // It would have no end.
     const region = compileMmdb(mmdbFile(writeMmdb({ nodes, data: DATA })), DEFAULT_GEO_LIMITS);
-    assert.ok(performance.now() - startMs < 500);
     assert.equal(new Int32Array(region)[GEO_HEADER.NODES], 32);
     assert.equal(lookUp(new GeoTable(region), '2001:db8::1'), 'DE');
   });
