@@ -122,7 +122,8 @@ describe('a backend on a Unix socket', TIME_LIMIT, () => {
     assert.ok(one !== undefined && two !== undefined);
     await startBackend(t, echo, { path: one });
     await startBackend(t, banner('second'), { path: two });
-    const proxy = await startProxy(t, { backends: [] });
+    const env = { EDGEPROXY_SHUTDOWN_TIMEOUT_SECS: '600' };
+    const proxy = await startProxy(t, { backends: [], env });
     addBackend(proxy.databasePath, { id: 'moves', wg_ip: `unix:${one}`, port: null });
     await reload(proxy);
     const peer = await connectPeer(t, proxy);

@@ -50,7 +50,9 @@ interface Scene {
 async function start(t: Owner, options: ProxyOptions = {}): Promise<Scene> {
   const backend = await startBackend(t, echo);
   const installation = await install(t);
-  const proxy = await startProxy(t, { backends: [{ port: backend.port }], main: installation.main, ...options });
+  // The peer stays with the old version for as long as a busy machine takes for the rest of the test.
+  const env = { EDGEPROXY_SHUTDOWN_TIMEOUT_SECS: '600', ...options.env };
+  const proxy = await startProxy(t, { backends: [{ port: backend.port }], main: installation.main, ...options, env });
   const peer = await connectPeer(t, proxy);
   await assertEchoes(peer, 'before');
   return { installation, proxy, peer };
@@ -203,7 +205,7 @@ describe('an upgrade under way', TIME_LIMIT, () => {
   }
 
   it('ends on SIGTERM to the old version, with both', async (t) => {
-    const scene = await start(t, { env: { EDGEPROXY_SHUTDOWN_TIMEOUT_SECS: '600' } });
+    const scene = await start(t);
     lockDatabase(t, scene.proxy);
     const newPid = await upgradeThatWaits(scene.proxy);
     scene.proxy.signal('SIGTERM');
@@ -215,7 +217,7 @@ describe('an upgrade under way', TIME_LIMIT, () => {
   });
 
   it('is the only one: a second SIGUSR2 is a warning, and so is one while draining or starting', async (t) => {
-    const scene = await start(t, { env: { EDGEPROXY_SHUTDOWN_TIMEOUT_SECS: '600' } });
+    const scene = await start(t);
     const { proxy, peer } = scene;
     const lock = lockDatabase(t, proxy);
     const newPid = await upgradeThatWaits(proxy);
