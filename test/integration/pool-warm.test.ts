@@ -12,6 +12,8 @@ import { startBackend, type Behaviour, type TcpBackend } from '../support/tcp-ba
 
 const TIME_LIMIT = { timeout: 300_000 };
 const ROUNDS = 12;
+/** Of a client that has connected and is about to write, this machine takes less, however busy. */
+const SILENCE_MS = 500;
 
 interface World {
   readonly proxy: ProxyProcess;
@@ -243,7 +245,7 @@ describe('warm connections that die', TIME_LIMIT, () => {
       {},
       {
         behaviour: async (peer) => {
-          peer.socket.setTimeout(50, () => peer.reset());
+          peer.socket.setTimeout(SILENCE_MS, () => peer.reset());
           await once(peer.socket, 'readable');
           peer.socket.setTimeout(0);
           answer(peer);

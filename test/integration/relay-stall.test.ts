@@ -17,6 +17,8 @@ import { startBackend } from '../support/tcp-backend.js';
 import { tcpEntries } from '../support/tcp-table.js';
 
 const STALL_MS = 30_000;
+/** Four senders at once, all of this process. */
+const SETTLING_MS = 240_000;
 const LOOK_MS = 3_000;
 const MIB = 1 << 20;
 /** More than kernel and relay can hold together. */
@@ -31,7 +33,7 @@ describe('a reader that stalls for 30 s', { concurrency: true }, () => {
   for (const splice of ['off', 'on']) {
     for (const reads of ['client', 'backend']) {
       const mode = splice === 'on' ? 'splicing' : 'copying';
-      it(`(${reads} reads, ${mode}) holds the sender back and loses nothing`, { timeout: 300_000 }, async (t) => {
+      it(`(${reads} reads, ${mode}) holds the sender back and loses nothing`, { timeout: 600_000 }, async (t) => {
         const backend = await startBackend(t);
         const proxy = await startProxy(t, {
           workers: 1,
@@ -47,7 +49,7 @@ describe('a reader that stalls for 30 s', { concurrency: true }, () => {
         const sending = pipeline(randomStream(KEY, SENT_BYTES), sender.socket);
         const hash = createHash('sha256').update(await reader.read(READ_BEFORE_BYTES));
 
-        const movedAtStall = await settled('bytes moved while the reader stalls', moved);
+        const movedAtStall = await settled('bytes moved while the reader stalls', moved, SETTLING_MS);
         assert.ok(movedAtStall < SENT_BYTES, 'the sender is held back');
         const before = memoryOf(workerPid, [proxy.port, backend.port]);
         for (let waitedMs = 0; waitedMs < STALL_MS; waitedMs += LOOK_MS) {

@@ -8,10 +8,13 @@ import { EdgeproxyError } from '../../src/domain/edgeproxy-error.js';
 import { SAMPLE_BACKEND } from './sample-backend.js';
 import { scratchPath } from './sqlite-scratch.js';
 
+/** For the thread to start in, on a machine that is busy with something else. */
+const PATIENT_MS = 60_000;
+
 export const OTHER: Backend = { ...SAMPLE_BACKEND, id: 'eu-1', region: 'eu', country: 'PT', address: '2001:db8::1' };
 
 export function openRepository(test: TestContext, path: string): SqliteRoutingRepository {
-  const repository = new SqliteRoutingRepository({ path, maxBackends: 1000 });
+  const repository = new SqliteRoutingRepository({ path, maxBackends: 1000, callTimeoutMs: PATIENT_MS });
   test.after(() => repository.close());
   return repository;
 }
