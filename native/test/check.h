@@ -9,7 +9,7 @@
 
 namespace edgeproxy::test {
 
-constexpr unsigned kTestTimeoutSecs = 60;
+constexpr unsigned kTestTimeoutSecs = 300;
 
 struct Registration {
   Registration(const char* name, void (*run)());

@@ -25,6 +25,8 @@ struct Backend {
   uint16_t port = 0;
   UniqueFd listener = ListenAsBackend(port);
 
+  // Connects are refused from now on; the port stays taken.
+  void StopListening() const { CHECK_EQ(::shutdown(listener.get(), SHUT_RD), 0); }
   UniqueFd TryAccept() const { return UniqueFd(::accept4(listener.get(), nullptr, nullptr, SOCK_CLOEXEC)); }
 };
 
@@ -44,8 +46,8 @@ inline void Expect(RelayRig& rig, const UniqueFd& fd, const std::string& expecte
   CHECK(got == expected);
 }
 
-// A port that nobody listens on.
-inline uint16_t DeadPort() { return Backend().port; }
+// A port that nobody listens on, and that the kernel gives to nobody who asks for any.
+inline uint16_t DeadPort() { return 1; }
 
 // A listening socket that nobody accepts from and whose queue is full: connects are never answered.
 struct Blackhole {

@@ -73,7 +73,7 @@ TEST(SurvivesTheListenersEnd, "one whose backend is gone altogether by its first
   RelayRig& rig = taken.world.rig;
   const Backend other;
   rig.ports[1] = other.port;
-  taken.world.backend.listener.Reset();
+  taken.world.backend.StopListening();
   Send(taken.client, "first");
   taken.ahead.Reset();
   const UniqueFd upstream = AcceptBytes(rig, other);
@@ -100,7 +100,7 @@ TEST(KeepsTheName, "a retry has the name also where the ClientHello, or a part o
       names.push_back(rig.NameOf(request));
       return decide(request);
     };
-    taken.world.backend.listener.Reset();
+    taken.world.backend.StopListening();
     // As if a reset had come between the look and the first send.
     ::shutdown(OtherEndOf(taken.ahead), SHUT_WR);
     Send(taken.client, hello);

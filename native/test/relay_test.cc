@@ -68,12 +68,15 @@ TEST(DeliversLastWords, "a backend that answers, closes and resets the rest of a
   CHECK_EQ(rig.ended(EndReason::kBackendReset), 1);
 }
 
+constexpr int64_t kNoDelayMs = 35;
+
 TEST(DelaysNoSecondPiece, "a backend that writes its first answer in two pieces is not held up by a delayed ACK") {
   RelayRig rig;
   const Backend backend;
   rig.ports[0] = backend.port;
   int64_t fastest_ms = kWaitMs;
-  for (int i = 0; i < 5; i++) {
+  // A delayed ACK takes 40 ms each time; a busy machine may take as long, but not every time.
+  for (int i = 0; i < 5 || (i < 100 && fastest_ms >= kNoDelayMs); i++) {
     const UniqueFd client = rig.Admit();
     // In hand when the backend is dialled.
     Send(client, "question");
@@ -87,8 +90,7 @@ TEST(DelaysNoSecondPiece, "a backend that writes its first answer in two pieces 
     Expect(rig, client, "headbody");
     fastest_ms = std::min(fastest_ms, NowMs() - begin_ms);
   }
-  // A delayed ACK takes 40 ms each time; a busy machine may take as long, but hardly five times.
-  CHECK_OP(fastest_ms, <, 35);
+  CHECK_OP(fastest_ms, <, kNoDelayMs);
 }
 
 TEST(MovesABulk, "a stream that needs many turns arrives whole, up and down, copied and spliced") {

