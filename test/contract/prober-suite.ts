@@ -64,8 +64,8 @@ export function describeProber(name: string, makeProber: () => Prober): void {
         assert.equal(await peer.ending(), 'ECONNRESET');
       });
 
-      it(`finds that ${host} refuses`, async (t) => {
-        assert.deepEqual(await ask(refused(t, host)), down('refused'));
+      it(`finds that ${host} refuses`, async () => {
+        assert.deepEqual(await ask(await refused(host)), down('refused'));
       });
     }
 

@@ -109,7 +109,7 @@ interface World {
 /** A proxy that has seen every kind of connection already, before several backends of which one refuses. */
 async function startWorld(owner: Owner, accept: 'handoff' | 'reuseport'): Promise<World> {
   const backends = startProgram(owner, 'random-backends.ts', [BACKENDS, SEED]);
-  const ports = [...(await answerOf<number[]>(backends)), refused(owner).port];
+  const ports = [...(await answerOf<number[]>(backends)), (await refused()).port];
   const env = { EDGEPROXY_DB_RELOAD_SECS: '600' };
   const proxy = await startProxy(owner, { accept, backends: ports.map((port) => ({ port })), env });
   const clients = Array.from({ length: CLIENT_PROCESSES }, (_, index) =>

@@ -9,12 +9,10 @@ export interface Destination {
   readonly port: number;
 }
 
-/** A port that is held, so that nobody else gets it, and not listened on: connects are refused. Until the owner ends. */
-export function refused(owner: Owner, host = '127.0.0.1'): Destination {
-  const native = loadNativeAddon();
-  const { fd, port } = native.bind({ address: host, port: 0, isReusePort: false });
-  owner.after(() => native.closeFd(fd));
-  return { address: host, port };
+/** A port that this process holds to its end, so that nobody else gets it, and does not listen on: connects are refused. */
+export function refused(host = '127.0.0.1'): Promise<Destination> {
+  const { port } = loadNativeAddon().bind({ address: host, port: 0, isReusePort: false });
+  return Promise.resolve({ address: host, port });
 }
 
 /** The broadcast address of the loopback network: TCP finds no way there and says ENETUNREACH at once. */
