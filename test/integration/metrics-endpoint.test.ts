@@ -18,7 +18,7 @@ import { startBackend } from '../support/tcp-backend.js';
 
 const TIME_LIMIT = { timeout: 300_000 };
 /** An address of this process's own on the loopback: at an upgrade the port must be known before. */
-const OWN_ADDRESS = `127.78.${(process.pid >> 8) & 255}.${process.pid & 255}:9090`;
+const OWN_ADDRESS = `127.78.${(process.pid >> 8) & 255}.${process.pid & 255}:9491`;
 
 interface Scrape {
   readonly families: ReadonlyMap<string, ScrapedFamily>;
