@@ -1,11 +1,14 @@
 /** Backends inside the test process: real listening sockets, of TCP or at a path, each connection a Peer. */
 import { createServer, type AddressInfo, type Server } from 'node:net';
+import { loadNativeAddon } from '../../src/adapters/outbound/native/native-addon.js';
 import { DEADLINE_MS, within } from './eventually.js';
 import { Peer } from './peer.js';
 import type { Owner } from './scratch-directory.js';
 
 /** What a backend does with a connection; a rejection ends that connection with a reset. */
 export type Behaviour = (peer: Peer) => void | Promise<void>;
+
+const native = loadNativeAddon();
 
 export class TcpBackend {
   /** 0 of a Unix socket, whose address is `unix:/path`. */
@@ -16,6 +19,7 @@ export class TcpBackend {
   readonly #server: Server;
   readonly #waiting: ((peer: Peer) => void)[] = [];
   #taken = 0;
+  #holder: number | null = null;
 
   constructor(server: Server, behaviour: Behaviour) {
     const bound = server.address() as AddressInfo | string;
@@ -43,10 +47,13 @@ export class TcpBackend {
     return within('the backend gets a connection', new Promise((resolve) => this.#waiting.push(resolve)), deadlineMs);
   }
 
-  /** Connects are refused from now on; resolves when the socket is closed. Connections stay. */
+  /** Connects are refused until somebody listens there anew; resolves when the socket is closed. Connections stay. */
   stopListening(): Promise<void> {
     return new Promise((resolve) => {
       this.#server.close(() => undefined);
+      // Bound without listening, so that the port is given to nobody who asks for any.
+      if (this.port !== 0)
+        this.#holder ??= native.bind({ address: this.address, port: this.port, isReusePort: false }).fd;
       // The listening socket is closed by the next turn; `close` events wait for connections.
       setImmediate(resolve);
     });
@@ -55,6 +62,8 @@ export class TcpBackend {
   /** Closes everything; idempotent. */
   close(): void {
     this.#server.close(() => undefined);
+    if (this.#holder !== null) native.closeFd(this.#holder);
+    this.#holder = null;
     for (const { socket } of this.peers) socket.destroy();
   }
 }
