@@ -31,6 +31,11 @@ function threadName(id: string): string {
   }
 }
 
+/** A thread that was joined may be listed for a moment still. */
+function threadsAreGone(): Promise<unknown> {
+  return eventually('no acceptor thread is left', () => threads() === 0);
+}
+
 /** Source of a script that has an open acceptor with one worker and `max` places, and a listener. */
 function scriptWithAcceptor(region: SharedArrayBuffer | null, then: string): string {
   return `
@@ -116,14 +121,15 @@ test('close settles every promise, may be called twice, and afterwards all else 
   assert.equal(typeof rig.acceptor.stats().accepted, 'number');
 });
 
-test('a closed acceptor leaves no thread and no descriptor', () => {
+test('a closed acceptor leaves no thread and no descriptor', async () => {
+  await threadsAreGone();
   const before = openDescriptors(process.pid);
   const owners: (() => void | Promise<void>)[] = [];
   const rig = startAcceptor({ after: (action) => owners.push(action) }, { workers: 4 });
   for (let index = 0; index < 4; index++) rig.up(index);
   assert.equal(threads(), 1);
   for (const close of owners.reverse()) void close();
-  assert.equal(threads(), 0);
+  await threadsAreGone();
   assert.equal(openDescriptors(process.pid), before);
 });
 
@@ -141,7 +147,7 @@ test('an acceptor that is forgotten ends with the garbage', async (t) => {
   assert.equal(openDescriptors(process.pid), before);
 });
 
-test('wrong options, arguments and receivers are a TypeError', (t) => {
+test('wrong options, arguments and receivers are a TypeError', async (t) => {
   const { buffer } = controlRegion(t, 2);
   const good = { region: buffer, layoutHash: LAYOUT_HASH, maxConnectionsPerWorker: 10, coalesceMicros: 150 };
   const wrong: object[] = [
@@ -160,7 +166,7 @@ test('wrong options, arguments and receivers are a TypeError', (t) => {
     assert.throws(() => new native.Acceptor({ ...good, ...changes }), { name: 'TypeError' }, JSON.stringify(changes));
   }
   assert.throws(() => new native.Acceptor(undefined as never), { name: 'TypeError' });
-  assert.equal(threads(), 0);
+  await threadsAreGone();
 
   const acceptor = new native.Acceptor(good);
   t.after(() => acceptor.close());
@@ -206,6 +212,7 @@ test('an open acceptor keeps no process alive, a promise that waits does', async
 });
 
 test('an environment that ends with promises waiting takes the thread with it', async (t) => {
+  await threadsAreGone();
   const { buffer } = controlRegion(t, 1);
   const before = openDescriptors(process.pid);
   const script = scriptWithAcceptor(
@@ -218,7 +225,7 @@ test('an environment that ends with promises waiting takes the thread with it', 
   const [listenerFd] = (await once(worker, 'message')) as [number];
   assert.equal(threads(), 1);
   await worker.terminate();
-  assert.equal(threads(), 0);
+  await threadsAreGone();
   native.closeFd(listenerFd);
   // The channel's two ends are the script's and stay with the process.
   assert.equal(openDescriptors(process.pid), before + 2);

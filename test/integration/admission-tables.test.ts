@@ -11,7 +11,7 @@ import { initialiseRegion, regionBytes } from '../../src/domain/shared/control-r
 import type { AdmissionReport, AdmissionTask } from '../fixtures/admission-hammer.js';
 
 const HAMMER = fileURLToPath(new URL('../fixtures/admission-hammer.ts', import.meta.url));
-const TIME_LIMIT = { timeout: 120_000 };
+const TIME_LIMIT = { timeout: 300_000 };
 const WORKERS = 8;
 const BURST = 7;
 const CLIENTS = 200;

@@ -6,7 +6,7 @@ import { runChaos } from '../chaos/chaos-run.js';
 const LENGTH_MS = 12_000;
 const LANES = 40;
 
-describe('under chaos', { timeout: 240_000 }, () => {
+describe('under chaos', { timeout: 300_000 }, () => {
   for (const accept of ['handoff', 'reuseport'] as const) {
     it(`every stream is whole or visibly broken, and everything is given back, ${accept}`, async (t) => {
       const report = await runChaos(t, { seed: `all, test ${accept}`, lengthMs: LENGTH_MS, accept, lanes: LANES });

@@ -12,7 +12,7 @@ import { edit } from '../support/routing-edits.js';
 import type { Owner } from '../support/scratch-directory.js';
 import { startBackend } from '../support/tcp-backend.js';
 
-const TIME_LIMIT = { timeout: 60_000 };
+const TIME_LIMIT = { timeout: 300_000 };
 const WORKERS = 3;
 const CLIENT = '127.0.9.1';
 const TTL_SECS = 2;

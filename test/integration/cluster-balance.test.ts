@@ -6,7 +6,7 @@ import { connectPeer } from '../support/peer.js';
 import { startProxy } from '../support/proxy-process.js';
 import { startBackend } from '../support/tcp-backend.js';
 
-const TIME_LIMIT = { timeout: 60_000 };
+const TIME_LIMIT = { timeout: 300_000 };
 const WORKERS = 4;
 const CLIENTS = 2000;
 const AT_A_TIME = 250;

@@ -15,7 +15,7 @@ import { childPids, isRunning } from '../support/process-facts.js';
 import { scratchDirectory } from '../support/scratch-directory.js';
 
 const ROOT = fileURLToPath(new URL('../../', import.meta.url));
-const TIME_LIMIT = { timeout: 60_000 };
+const TIME_LIMIT = { timeout: 300_000 };
 const run = promisify(execFile);
 
 function demoCommand(): string[] {

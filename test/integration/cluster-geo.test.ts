@@ -10,7 +10,7 @@ import { describe, it } from 'node:test';
 import { fileURLToPath } from 'node:url';
 
 const SUITE = fileURLToPath(new URL('../fixtures/geo-suite.ts', import.meta.url));
-const TIME_LIMIT = { timeout: 120_000 };
+const TIME_LIMIT = { timeout: 300_000 };
 /** Addresses of the clients in the test databases and the embedded one, and of the proxy. */
 const ADDRESSES = [
   ...['2.125.160.216', '89.160.20.112', '216.160.83.56', '111.235.160.1', '10.1.1.1', '8.8.8.8', '212.58.244.20'],

@@ -9,7 +9,7 @@ import { startProxy, type ProxyOptions, type ProxyProcess } from '../support/pro
 import type { Owner } from '../support/scratch-directory.js';
 import { startBackend } from '../support/tcp-backend.js';
 
-const TIME_LIMIT = { timeout: 90_000 };
+const TIME_LIMIT = { timeout: 300_000 };
 const WORKERS = 3;
 const MOST = 10;
 const WAITING = 15;
@@ -57,8 +57,7 @@ for (const accept of ['handoff', 'reuseport'] as const) {
       assert.ok(used < MOST_CPU_SECS_PER_SEC, `the proxy uses ${used} s of CPU per second while clients wait`);
       assert.equal(proxy.counters.total('ACCEPTED'), MOST);
       await serveInTurn(peers);
-      await eventually('all have left', () => proxy.counters.gauges('ACTIVE') === 0);
-      assert.equal(atListener(proxy, 0), 0);
+      await eventually('all have left', () => proxy.counters.gauges('ACTIVE') === 0 && atListener(proxy, 0) === 0);
       assert.equal(proxy.counters.total('ACCEPTED'), MOST + WAITING);
     });
 

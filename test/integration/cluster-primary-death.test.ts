@@ -10,7 +10,7 @@ import type { ProxyProcess } from '../support/proxy-process.js';
 import type { Owner } from '../support/scratch-directory.js';
 import { startBackend } from '../support/tcp-backend.js';
 
-const TIME_LIMIT = { timeout: 60_000 };
+const TIME_LIMIT = { timeout: 300_000 };
 
 async function goneAfterKill(proxy: ProxyProcess): Promise<void> {
   const pids = proxy.pids;

@@ -15,11 +15,14 @@ import type { Owner } from '../support/scratch-directory.js';
 import { ShortClients } from '../support/short-clients.js';
 import { startBackend } from '../support/tcp-backend.js';
 
-const TIME_LIMIT = { timeout: 60_000 };
+const TIME_LIMIT = { timeout: 300_000 };
 const IDS = ['one-', 'two-', 'tri-', 'four', 'five'] as const;
 /** All ids have as many: what a client reads to learn where it is. */
 const ID_CHARS = 4;
 const EDITS = 1000;
+/** Enough to know that edits and clients met. */
+const TABLES = 20;
+const SHORT = 100;
 const LONG = 20;
 const NEVER_SECS = '600';
 const CANNOT_BE_READ = /^the routing database cannot be read; the last one stays in force: /;
@@ -90,13 +93,16 @@ for (const accept of ['handoff', 'reuseport'] as const) {
           changeBackends(proxy.databasePath, { 'one-': { healthy: 1 } });
         }
       }
+      const tables = (): number => proxy.log.lines.filter(({ msg }) => msg === 'routing table in force').length;
+      // A fast machine makes its edits between two looks of the proxy.
+      await eventually('tables were put in force, and clients were served', () => {
+        change.run(1 + (tables() % 9), 100, 1, 'one-');
+        return tables() > TABLES && short.served > SHORT;
+      });
       await short.stop();
       assert.deepEqual([short.refusals, short.brokenPorts], [[], []]);
       assert.equal(proxy.counters.rejected('no_backend'), 0);
-      assert.ok(short.served > 100, `only ${short.served} short connections meanwhile`);
       await Promise.all(long.map((peer) => assertEchoes(peer, 'in the end')));
-      const reloads = proxy.log.lines.filter(({ msg }) => msg === 'routing table in force').length;
-      assert.ok(reloads > 20, `only ${reloads} tables were put in force`);
       assert.deepEqual(
         proxy.log.lines.filter(({ level }) => level === 'error'),
         [],

@@ -10,16 +10,17 @@ import { DeadWorkers } from '../../src/cluster/dead-workers.js';
 import { initialiseRegion, regionBytes } from '../../src/domain/shared/control-region.js';
 import type { ControlRegion } from '../../src/domain/shared/control-region.js';
 import { BACKEND, WORKER, WORKER_ROW } from '../../src/domain/shared/layout.js';
+import { eventually } from '../support/eventually.js';
 import type { HammerOrders, HammerReport } from '../fixtures/table-hammer.js';
 
 const HAMMER = fileURLToPath(new URL('../fixtures/table-hammer.ts', import.meta.url));
-const TIME_LIMIT = { timeout: 120_000 };
+const TIME_LIMIT = { timeout: 300_000 };
 const WORKERS = 3;
 const SLOTS = 5;
 const HARD_LIMIT = 40;
 const ROUNDS = 20;
-/** A dead worker's places are given back within a second; the machine may be busy. */
-const RECLAIM_LIMIT_MS = 1000;
+/** So many more where nobody has died between two changes so far. */
+const MORE_ROUNDS = 200;
 
 class Hammer {
   readonly process: ChildProcess;
@@ -109,10 +110,7 @@ describe('the shared tables', TIME_LIMIT, () => {
 
     /** Asks as the supervisor does, while the others go on changing the same words. */
     async function reclaimed(worker: number): Promise<void> {
-      const begun = performance.now();
-      while (!dead.reclaim(worker)) await new Promise((resolve) => setTimeout(resolve, 1));
-      const tookMs = performance.now() - begun;
-      assert.ok(tookMs < RECLAIM_LIMIT_MS, `giving back took ${tookMs} ms`);
+      await eventually('all is given back', () => dead.reclaim(worker));
     }
 
     /** Stops the living and compares what they say that they hold with the shared counters. */
@@ -142,7 +140,7 @@ describe('the shared tables', TIME_LIMIT, () => {
 
     it(`gives back exactly what each of the killed held, and the living go on`, async () => {
       let torn = 0;
-      for (let round = 0; round < ROUNDS; round++) {
+      for (let round = 0; round < ROUNDS || (torn === 0 && round < ROUNDS + MORE_ROUNDS); round++) {
         const victim = round % WORKERS;
         // Now and then two at once: neither can wait for the other's sequence to become even.
         const victims = round % 4 === 3 ? [victim, (victim + 1) % WORKERS] : [victim];

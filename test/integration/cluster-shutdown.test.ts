@@ -12,7 +12,7 @@ import type { ProxyExit, ProxyOptions, ProxyProcess } from '../support/proxy-pro
 import type { Owner } from '../support/scratch-directory.js';
 import { startBackend } from '../support/tcp-backend.js';
 
-const TIME_LIMIT = { timeout: 60_000 };
+const TIME_LIMIT = { timeout: 300_000 };
 /** Longer than any of these tests: nothing may depend on it. */
 const NEVER_SECS = '600';
 const QUEUED = 50;

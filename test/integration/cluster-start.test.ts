@@ -11,7 +11,7 @@ import { writeRoutingFile } from '../support/routing-file.js';
 import { scratchDirectory } from '../support/scratch-directory.js';
 import { startBackend } from '../support/tcp-backend.js';
 
-const TIME_LIMIT = { timeout: 60_000 };
+const TIME_LIMIT = { timeout: 300_000 };
 
 describe('a start', TIME_LIMIT, () => {
   it('works from a path with a space, a per cent sign and a letter beyond ASCII', async (t) => {

@@ -21,7 +21,7 @@ async function problemsOf(owner: Owner, sources: readonly string[]): Promise<str
   return (structures?.problems ?? []).map((problem) => problem.replaceAll(`${directory}/`, ''));
 }
 
-describe('files of custom rules', { timeout: 60_000 }, () => {
+describe('files of custom rules', { timeout: 300_000 }, () => {
   it('may make any function', async (t) => {
     assert.deepEqual(await problemsOf(t, ['export default () => () => true;']), []);
   });

@@ -25,7 +25,7 @@ function sourcesOfCompiler(): string[] {
   return [...found];
 }
 
-describe('the embedded geo database', { timeout: 60_000 }, () => {
+describe('the embedded geo database', { timeout: 300_000 }, () => {
   it('is compiled anew when a module that makes it has changed, and only then', async (t) => {
     const root = await scratchDirectory(t);
     for (const folder of ['scripts', ...SOURCES]) cpSync(join(ROOT, folder), join(root, folder), { recursive: true });

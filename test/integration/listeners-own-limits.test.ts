@@ -11,7 +11,7 @@ import { startProxy, type ProxyOptions, type ProxyProcess } from '../support/pro
 import { reload } from '../support/routing-edits.js';
 import { startBackend } from '../support/tcp-backend.js';
 
-const TIME_LIMIT = { timeout: 120_000 };
+const TIME_LIMIT = { timeout: 300_000 };
 const RELOADED = /^configuration reloaded$/;
 /** Longer than any test. */
 const NEVER_SECS = 600;
@@ -155,6 +155,9 @@ for (const accept of ['handoff', 'reuseport'] as const) {
       assert.equal(String(await waiting.read(2)), 'in');
       write({ main: { bind, max_connections: 1 } });
       await reload(proxy, RELOADED);
+      // The worker hears of it before it hears the second of these.
+      await assertEchoes(first, 'once');
+      await assertEchoes(first, 'twice');
       const third = await connectPeer(t, proxy.listener('main'));
       await third.write('last');
       waiting.close();

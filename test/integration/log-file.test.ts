@@ -10,7 +10,7 @@ import { spawnProxy } from '../support/proxy-process.js';
 import { scratchDirectory } from '../support/scratch-directory.js';
 import { isRunning } from '../support/process-facts.js';
 
-const TIME_LIMIT = { timeout: 120_000 };
+const TIME_LIMIT = { timeout: 300_000 };
 
 function linesOf(path: string): LogLine[] {
   if (!existsSync(path)) return [];

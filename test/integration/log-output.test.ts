@@ -14,7 +14,7 @@ import { LogLines } from '../support/log-lines.js';
 const LOGGING = fileURLToPath(new URL('../support/logging-process.ts', import.meta.url));
 const COMPILED_LOGGER = new URL('../../dist/adapters/outbound/log/create-logger.js', import.meta.url).href;
 /** A write that blocks would last for ever. */
-const TIME_LIMIT = { timeout: 120_000 };
+const TIME_LIMIT = { timeout: 300_000 };
 /** Several times what a pipe or a socket and the queue behind it hold. */
 const MANY = 20_000;
 

@@ -30,9 +30,13 @@ export class ConfigFile {
 
   /** As careful programs do it: another file takes its name. */
   replace(tables: Tables): void {
-    const other = new ConfigFile(`${this.path}.new`);
-    other.write(tables);
-    renameSync(other.path, this.path);
+    this.replaceText(tomlOf(tables));
+  }
+
+  /** Nobody sees it empty, as a file may be between its opening and its writing. */
+  replaceText(text: string): void {
+    writeFileSync(`${this.path}.new`, text);
+    renameSync(`${this.path}.new`, this.path);
   }
 }
 
