@@ -1,10 +1,12 @@
 /**
- * The admin API. Its code is loaded only where it is switched on. During an upgrade the old version still has the address:
- * the new one asks for it until the old one, which drains, has let go of it.
+ * The admin API and auto-discovery. Its code is loaded only where it is switched on. During an upgrade the old version still
+ * has the address: the new one asks for it until the old one, which drains, has let go of it.
  */
 import { hostname } from 'node:os';
 import type { ApiServer } from '../adapters/inbound/api/api-server.js';
 import { foreignMessage } from '../adapters/outbound/foreign-message.js';
+import { settledWithin } from '../adapters/outbound/settled-within.js';
+import type { RegisteredBackends } from '../application/discovery/registered-backends.js';
 import { LimitedLog } from '../application/limited-log.js';
 import { LiveView } from '../application/live-view.js';
 import type { ProxyConfig } from '../application/proxy-config.js';
@@ -13,27 +15,106 @@ import { BindingTable } from '../domain/shared/binding-table.js';
 import type { PublishedBackend } from '../domain/shared/routes-writer.js';
 import { BindingCount } from './binding-count.js';
 import { LiveDirectories } from './live-directories.js';
+import { openDiscovery } from './open-discovery.js';
 import { scheduleInBackground } from './schedule.js';
 import type { Service, ServiceParts } from './service.js';
 
 const RETRY_MS = 200;
 const BINDINGS_MS = 10_000;
+/** For the last heartbeats, before the address is let go of. */
+const SAVE_MS = 1_000;
 
 export class ApiService implements Service {
   readonly #parts: ServiceParts;
   readonly #view: LiveView;
-  readonly #directories: LiveDirectories;
+  readonly #live: LiveDirectories;
   readonly #bindings: BindingCount;
   readonly #log: LimitedLog;
   #config: ProxyConfig | null = null;
+  #directory: RegisteredBackends | null = null;
   #server: ApiServer | null = null;
+  #published: readonly PublishedBackend[] | null = null;
   #cancelRetry: () => void = () => undefined;
   #isStopped = false;
+  #closed: Promise<void> = Promise.resolve();
 
   constructor(parts: ServiceParts) {
     this.#parts = parts;
-    const { region, supervisor, control, logger } = parts;
-    this.#view = new LiveView({
+    this.#view = this.#makeView();
+    this.#live = new LiveDirectories(parts);
+    this.#bindings = new BindingCount(new BindingTable(parts.region), (count) => this.#view.useBindings(count));
+    this.#log = new LimitedLog(parts.logger, scheduleInBackground);
+  }
+
+  configure(config: ProxyConfig): void {
+    // Whether, where and with which token is settled at the start.
+    this.#config = config;
+    this.#server?.useRateLimit(config.apiRateLimit);
+    this.#directory?.useTtl(config.heartbeatTtlSecs);
+  }
+
+  useBackends(published: readonly PublishedBackend[]): void {
+    if (this.#config?.isApiEnabled !== true) return;
+    this.#published = published;
+    this.#view.useBackends(published);
+    this.#live.useBackends(published);
+    this.#tellDirectory();
+  }
+
+  /** Rejects with EP_API_LISTEN where the address cannot be had. */
+  async prepare(): Promise<void> {
+    const config = this.#config;
+    if (config?.isApiEnabled !== true) return;
+    const [{ ApiServer: LoadedServer }, { allEndpoints }, { readLivePage }, directory] = await Promise.all([
+      import('../adapters/inbound/api/api-server.js'),
+      import('../adapters/inbound/api/routes/all-endpoints.js'),
+      import('../adapters/inbound/api/live-page.js'),
+      openDiscovery(config, this.#parts, this.#log),
+    ]);
+    this.#directory = directory;
+    this.#tellDirectory();
+    const { control } = this.#parts;
+    const { connections, bindings } = this.#live;
+    this.#server = new LoadedServer({
+      token: config.apiToken,
+      requestsPerSec: config.apiRateLimit,
+      version: control.version,
+      endpoints: allEndpoints({ view: this.#view, directory, connections, bindings, reloader: control.reloader }),
+      pages: await readLivePage(),
+      onFailure: (error) => this.#log.write('warn', { reason: foreignMessage(error) }, 'the admin API failed'),
+    });
+    await this.#listen(config);
+  }
+
+  start(): void {
+    if (this.#config?.isApiEnabled !== true) return;
+    this.#bindings.useInterval(BINDINGS_MS);
+    this.#directory?.start();
+  }
+
+  stop(): void {
+    if (this.#isStopped) return;
+    this.#isStopped = true;
+    this.#cancelRetry();
+    this.#bindings.stop();
+    this.#closed = this.#close();
+  }
+
+  /** Resolves when everything of it is closed. */
+  async close(): Promise<void> {
+    await this.#closed;
+  }
+
+  /** The heartbeats first: a newer version that gets the address reads them. */
+  async #close(): Promise<void> {
+    if (this.#directory !== null) await settledWithin(this.#directory.stop(), SAVE_MS);
+    this.#server?.close();
+    this.#log.close();
+  }
+
+  #makeView(): LiveView {
+    const { region, supervisor, control } = this.#parts;
+    return new LiveView({
       region,
       version: control.version,
       hostname: hostname(),
@@ -45,54 +126,12 @@ export class ApiService implements Service {
       places: () => supervisor.places,
       events: () => control.events.latest,
     });
-    this.#directories = new LiveDirectories(parts);
-    this.#bindings = new BindingCount(new BindingTable(region), (count) => this.#view.useBindings(count));
-    this.#log = new LimitedLog(logger, scheduleInBackground);
   }
 
-  configure(config: ProxyConfig): void {
-    // Whether, where and with which token is settled at the start.
-    this.#config = config;
-    this.#server?.useRateLimit(config.apiRateLimit);
-  }
-
-  useBackends(published: readonly PublishedBackend[]): void {
-    this.#view.useBackends(published);
-    this.#directories.useBackends(published);
-  }
-
-  /** Rejects with EP_API_LISTEN where the address cannot be had. */
-  async prepare(): Promise<void> {
-    const config = this.#config;
-    if (config?.isApiEnabled !== true) return;
-    const [{ ApiServer: LoadedServer }, { allEndpoints }, { readLivePage }] = await Promise.all([
-      import('../adapters/inbound/api/api-server.js'),
-      import('../adapters/inbound/api/routes/all-endpoints.js'),
-      import('../adapters/inbound/api/live-page.js'),
-    ]);
-    const { connections, bindings } = this.#directories;
-    this.#server = new LoadedServer({
-      token: config.apiToken,
-      requestsPerSec: config.apiRateLimit,
-      version: this.#parts.control.version,
-      endpoints: allEndpoints({ view: this.#view, connections, bindings }),
-      pages: await readLivePage(),
-      onFailure: (error) => this.#log.write('warn', { reason: foreignMessage(error) }, 'the admin API failed'),
-    });
-    await this.#listen(config);
-  }
-
-  start(): void {
-    // It answers from the moment that its socket is there.
-    if (this.#config?.isApiEnabled === true) this.#bindings.useInterval(BINDINGS_MS);
-  }
-
-  stop(): void {
-    this.#isStopped = true;
-    this.#cancelRetry();
-    this.#bindings.stop();
-    this.#server?.close();
-    this.#log.close();
+  #tellDirectory(): void {
+    if (this.#directory === null || this.#published === null) return;
+    const ids = new Set(this.#published.map(({ backend }) => backend.id));
+    this.#directory.useBackends((id) => ids.has(id));
   }
 
   async #listen(config: ProxyConfig): Promise<void> {
@@ -112,6 +151,8 @@ export class ApiService implements Service {
   async #listenAgain(config: ProxyConfig): Promise<void> {
     try {
       await this.#listen(config);
+      // The old version has written what it had heard up to here.
+      await this.#directory?.load();
     } catch (error) {
       this.#parts.logger.error({ error }, 'the admin API cannot be served');
     }

@@ -8,6 +8,7 @@ import type { ConfigResult } from '../adapters/inbound/config/load-config.js';
 import type { Setting, SettingKey } from '../adapters/inbound/config/setting.js';
 import { SETTINGS, SETTING_KEYS } from '../adapters/inbound/config/settings.js';
 import type { Logger } from '../application/ports/logger.js';
+import type { ReloadOutcome } from '../application/ports/reloader.js';
 import type { ProxyConfig } from '../application/proxy-config.js';
 import { EdgeproxyError } from '../domain/edgeproxy-error.js';
 import { structureChanges } from './structure-changes.js';
@@ -32,9 +33,9 @@ type Changes = Readonly<Record<string, { readonly from: unknown; readonly to: un
 export class ConfigReload {
   readonly #options: ConfigReloadOptions;
   #inForce: ProxyConfig;
-  #running: Promise<void> | null = null;
+  #running: Promise<ReloadOutcome> | null = null;
   /** The reload that was asked for during the running one. */
-  #following: Promise<void> | null = null;
+  #following: Promise<ReloadOutcome> | null = null;
   #isStopped = false;
 
   constructor(options: ConfigReloadOptions) {
@@ -43,7 +44,7 @@ export class ConfigReload {
   }
 
   /** Resolves when the configuration is in force or what is wrong with it is in the log. One at a time. */
-  reload(): Promise<void> {
+  reload(): Promise<ReloadOutcome> {
     if (this.#running === null) {
       this.#running = this.#reloadOnce().finally(() => (this.#running = null));
       return this.#running;
@@ -61,17 +62,18 @@ export class ConfigReload {
     this.#isStopped = true;
   }
 
-  async #reloadOnce(): Promise<void> {
+  async #reloadOnce(): Promise<ReloadOutcome> {
     const { source, logger } = this.#options;
     try {
       const result = await source.load();
-      if (this.#isStopped) return;
+      if (this.#isStopped) return { isApplied: false, problems: ['the proxy is draining'] };
       for (const warning of result.warnings) logger.warn({}, warning);
-      if (result.isValid) await this.#take(this.#watchedStill(result), maskedKeys(result));
-      else this.#refuse(result.problems);
+      if (result.isValid) return await this.#take(this.#watchedStill(result), maskedKeys(result));
+      return this.#refuse(result.problems);
     } catch (error) {
-      if (error instanceof EdgeproxyError) this.#refuse([error.message], { code: error.code, ...error.context });
-      else logger.error({ error }, 'the configuration cannot be reloaded; the old one stays in force');
+      if (error instanceof EdgeproxyError) return this.#refuse([error.message], { code: error.code, ...error.context });
+      logger.error({ error }, 'the configuration cannot be reloaded; the old one stays in force');
+      return { isApplied: false, problems: [] };
     }
   }
 
@@ -84,7 +86,7 @@ export class ConfigReload {
     return { ...config, isConfigWatchEnabled: true };
   }
 
-  async #take(wanted: ProxyConfig, masked: object): Promise<void> {
+  async #take(wanted: ProxyConfig, masked: object): Promise<ReloadOutcome> {
     const { apply, logger } = this.#options;
     const config = { ...wanted, ...startSettings(this.#inForce) };
     const changes = { ...changesBetween(this.#inForce, config), ...structureChanges(this.#inForce, config) };
@@ -97,12 +99,14 @@ export class ConfigReload {
     if (Object.keys(waiting).length > 0) {
       logger.warn({ changes: waiting }, 'these settings keep their old values until the next start');
     }
+    return { isApplied: true, changed: Object.keys(changes), waiting: Object.keys(waiting) };
   }
 
-  #refuse(problems: readonly string[], context: Readonly<Record<string, unknown>> = {}): void {
+  #refuse(problems: readonly string[], context: Readonly<Record<string, unknown>> = {}): ReloadOutcome {
     const { logger } = this.#options;
     for (const problem of problems) logger.error(context, problem);
     logger.error({ problems: problems.length }, 'the configuration is wrong; the old one stays in force');
+    return { isApplied: false, problems };
   }
 }
 

@@ -40,6 +40,11 @@ export class Databases {
     await Promise.all([this.#routing.refreshNow(), this.#geo.refreshNow()]);
   }
 
+  /** The routing database alone; resolves when it is in force or the failure logged. */
+  refreshRouting(): Promise<void> {
+    return this.#routing.refreshNow();
+  }
+
   useInterval(intervalMs: number): void {
     for (const loop of [this.#routing, this.#geo]) loop.useInterval(intervalMs);
   }

@@ -1,5 +1,6 @@
 import type { ConfigSource } from '../adapters/inbound/config/config-source.js';
 import type { ProcessLogger } from '../adapters/outbound/log/create-logger.js';
+import type { ReloadOutcome } from '../application/ports/reloader.js';
 import type { ProxyConfig } from '../application/proxy-config.js';
 import { ConfigReload } from './config-reload.js';
 import { ConfigWatch } from './config-watch.js';
@@ -28,7 +29,7 @@ export class LiveConfig {
   }
 
   /** Resolves when the configuration is in force or what is wrong with it is in the log. */
-  reload(): Promise<void> {
+  reload(): Promise<ReloadOutcome> {
     return this.#reload.reload();
   }
 

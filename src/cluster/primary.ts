@@ -8,6 +8,7 @@ import { PidFile } from '../adapters/outbound/pid-file.js';
 import { EventLog } from '../application/event-log.js';
 import { EXIT_CODE } from '../application/exit-code.js';
 import type { GeoSource } from '../application/ports/geo-source.js';
+import type { ReloadOutcome } from '../application/ports/reloader.js';
 import type { ProxyConfig } from '../application/proxy-config.js';
 import { EdgeproxyError } from '../domain/edgeproxy-error.js';
 import { LiveConfig } from './live-config.js';
@@ -22,6 +23,11 @@ import { answerSignal } from './start-signals.js';
 import { bequeath } from './upgrade/inheritance.js';
 import { Predecessor } from './upgrade/predecessor.js';
 import { Upgrader } from './upgrade/upgrader.js';
+
+const STARTING: ReloadOutcome = { isApplied: false, problems: ['the proxy is starting'] };
+
+/** What does not depend on what runs already. */
+type RunParts = Omit<ProxyParts, 'reloader'>;
 
 /** What a run is about, whatever its parts are. */
 interface Run {
@@ -64,7 +70,7 @@ export async function runPrimary(
   }
 }
 
-async function makeParts(config: ProxyConfig, { logger, events, version }: Run): Promise<ProxyParts> {
+async function makeParts(config: ProxyConfig, { logger, events, version }: Run): Promise<RunParts> {
   const native = loadNativeAddon();
   return {
     native,
@@ -103,7 +109,7 @@ async function runDemo(run: Run): Promise<void> {
 
 async function runUntilSignal(
   run: Run,
-  parts: ProxyParts,
+  parts: RunParts,
   onReady: (proxy: Proxy) => void = () => undefined,
 ): Promise<void> {
   const { config, source, logger, stop, origin, version } = run;
@@ -117,7 +123,20 @@ async function runUntilSignal(
   try {
     const memory = predecessor?.memory ?? null;
     const inherited = inheritance?.listeners ?? (await handedSockets(handedOver, config, parts));
-    const proxy = new Proxy(config, { ...parts, inherited, memory });
+    let live: LiveConfig | null = null;
+    const reload = async (): Promise<ReloadOutcome> => {
+      // First: what the reload has to tell belongs into the new file.
+      logger.reopen();
+      const done = Promise.all([live?.reload() ?? STARTING, proxy.reload()]);
+      void manager?.reloading(done);
+      return (await done)[0];
+    };
+    const proxy = new Proxy(config, {
+      ...parts,
+      reloader: { reload },
+      inherited,
+      memory,
+    });
     // While the workers start.
     logger.prepare();
     if (!(await openUnlessStopped(proxy, stop, pidFile)))
@@ -126,13 +145,8 @@ async function runUntilSignal(
     const apply = async (next: ProxyConfig): Promise<void> => {
       if (await upgrader.isInCharge()) await proxy.configure(next);
     };
-    const live = new LiveConfig({ source, config, apply, logger });
-    answerSignal('SIGHUP', () => {
-      // First: what the reload has to tell belongs into the new file.
-      logger.reopen();
-      const reload = Promise.all([live.reload(), proxy.reload()]);
-      void manager?.reloading(reload);
-    });
+    live = new LiveConfig({ source, config, apply, logger });
+    answerSignal('SIGHUP', () => void reload());
     const { workers, accept } = config;
     logger.info({ version, listen: proxy.bound, workers, accept }, 'edgeproxy is ready');
     onReady(proxy);
@@ -152,7 +166,7 @@ async function runUntilSignal(
 /** Loaded only where a service manager wants to be told. */
 async function openServiceManager(
   { notifySocket, watchdogMs }: HandedOver,
-  { native, logger }: ProxyParts,
+  { native, logger }: RunParts,
 ): Promise<ServiceManager | null> {
   if (notifySocket === null) return null;
   const { ServiceManager } = await import('./service-manager/service-manager.js');
@@ -163,7 +177,7 @@ async function openServiceManager(
 async function handedSockets(
   { socketNames }: HandedOver,
   config: ProxyConfig,
-  parts: ProxyParts,
+  parts: RunParts,
 ): Promise<readonly InheritedListener[]> {
   if (socketNames.length === 0) return [];
   const { takeHandedSockets } = await import('./service-manager/handed-sockets.js');

@@ -9,6 +9,7 @@ import type { EventLog } from '../application/event-log.js';
 import type { GeoSource } from '../application/ports/geo-source.js';
 import type { Logger } from '../application/ports/logger.js';
 import type { RoutingRepository, RoutingSnapshot } from '../application/ports/routing-repository.js';
+import type { Reloader } from '../application/ports/reloader.js';
 import type { BoundListener, WantedAddress } from '../application/listener-config.js';
 import type { ProxyConfig } from '../application/proxy-config.js';
 import { RunTotals } from '../application/run-totals.js';
@@ -29,7 +30,7 @@ import { ListeningSockets, type InheritedListener } from './listening-sockets.js
 import { monotonicNow } from './monotonic-clock.js';
 import { RoutingPublisher } from './routing-publisher.js';
 import { RulesService } from './rules-service.js';
-import type { Service } from './service.js';
+import type { PrimaryControl, Service } from './service.js';
 import { makeServices } from './services.js';
 import type { InheritedMemory, SlotsById } from './upgrade/inherited-memory.js';
 import { OldCounters } from './upgrade/old-counters.js';
@@ -51,6 +52,7 @@ export interface ProxyParts {
   readonly inherited?: readonly InheritedListener[];
   readonly version: string;
   readonly events: EventLog;
+  readonly reloader: Reloader;
   /** What that version remembers of its clients. */
   readonly memory?: InheritedMemory | null;
 }
@@ -112,12 +114,7 @@ export class Proxy {
       countedRules: () => this.#rules.counted,
       catchUpCounters: () => this.#oldCounters?.catchUp(),
       isUpgrade: Boolean(parts.memory),
-      control: {
-        version: parts.version,
-        events: parts.events,
-        bound: () => this.bound,
-        listenerNames: () => this.#listenerTable.names,
-      },
+      control: this.#control(),
     });
     this.#supervisor.admission.useRulesCheck((workerIndex) => this.#rules.has(workerIndex));
     for (const service of this.#services) service.configure(config);
@@ -290,13 +287,29 @@ export class Proxy {
     this.#acceptor.close();
     this.#oldCounters?.close();
     this.#parts.native.closeFd(this.#memory.fd);
-    await this.#databases.close();
+    await Promise.all([this.#databases.close(), ...this.#services.map((service) => service.close?.())]);
   }
 
   #publish(snapshot: RoutingSnapshot): void {
     const published = this.#publisher.publish(snapshot);
     this.#slots = published.map(({ slot, backend }) => [backend.id, slot]);
     for (const service of this.#services) service.useBackends?.(published);
+  }
+
+  #control(): PrimaryControl {
+    const { version, events, reloader } = this.#parts;
+    return {
+      version,
+      events,
+      reloader,
+      bound: () => this.bound,
+      listenerNames: () => this.#listenerTable.names,
+      refreshRouting: () => this.#databases.refreshRouting(),
+      useSilent: (ids) => {
+        const snapshot = this.#publisher.useSilent(ids);
+        if (snapshot !== null) this.#publish(snapshot);
+      },
+    };
   }
 
   /** For the listeners whose sockets are open and those that were. */

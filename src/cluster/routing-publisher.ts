@@ -1,5 +1,6 @@
 import type { Logger } from '../application/ports/logger.js';
 import type { RoutingSnapshot } from '../application/ports/routing-repository.js';
+import type { Backend } from '../domain/backend.js';
 import { regionTable } from '../domain/regions.js';
 import type { BindingTable } from '../domain/shared/binding-table.js';
 import type { ControlRegion } from '../domain/shared/control-region.js';
@@ -17,6 +18,7 @@ export class RoutingPublisher {
   #lacksPaths = false;
   #leftOut = '';
   #pools = NO_POOLS;
+  #silent: ReadonlySet<string> = new Set();
 
   constructor(region: ControlRegion, bindings: BindingTable, popRegion: string, logger: Logger) {
     this.#routes = new RoutesWriter(region, bindings);
@@ -48,10 +50,17 @@ export class RoutingPublisher {
     return this.#latest;
   }
 
+  /** Takes these for silent; returns what to publish once more, or null where nothing is published yet. */
+  useSilent(ids: ReadonlySet<string>): RoutingSnapshot | null {
+    this.#silent = ids;
+    return this.#latest;
+  }
+
   /** Returns what is in force now. */
   publish({ backends, warnings }: RoutingSnapshot): readonly PublishedBackend[] {
     for (const warning of warnings) this.#logger.warn({ ...warning }, 'routing database: row is wrong');
-    const { published, leftOut } = this.#routes.publish(backends, regionTable(), this.#popRegion, this.#pools);
+    const heard = this.#silent.size === 0 ? backends : backends.map((backend) => this.#asHeard(backend));
+    const { published, leftOut } = this.#routes.publish(heard, regionTable(), this.#popRegion, this.#pools);
     const lacksSlots = leftOut.some(({ reason }) => reason === 'no_slot');
     this.#lacksPaths = leftOut.some(({ reason }) => reason === 'no_path');
     this.#latest = { backends, warnings: [] };
@@ -59,6 +68,12 @@ export class RoutingPublisher {
     this.#logLeftOut(leftOut);
     this.#logger.info({ backends: published.length, unplaced: leftOut.length }, 'routing table in force');
     return published;
+  }
+
+  #asHeard(backend: Backend): Backend {
+    return backend.isHealthy && this.#silent.has(backend.id)
+      ? { ...backend, isHealthy: false, isSilent: true }
+      : backend;
   }
 
   /** Once, not at every try to place the same ones. */

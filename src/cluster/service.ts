@@ -3,6 +3,7 @@ import type { CountedRule } from '../application/metrics/proxy-metrics.js';
 import type { Logger } from '../application/ports/logger.js';
 import type { EventLog } from '../application/event-log.js';
 import type { BoundListener } from '../application/listener-config.js';
+import type { Reloader } from '../application/ports/reloader.js';
 import type { ProxyConfig } from '../application/proxy-config.js';
 import type { ControlRegion } from '../domain/shared/control-region.js';
 import type { PublishedBackend } from '../domain/shared/routes-writer.js';
@@ -20,6 +21,8 @@ export interface Service {
   useBackends?(published: readonly PublishedBackend[]): void;
   /** The drain begins. Idempotent. */
   stop(): void;
+  /** After stop(); resolves when the process may end. */
+  close?(): Promise<void>;
 }
 
 /** What a service may ask of the primary. */
@@ -30,6 +33,12 @@ export interface PrimaryControl {
   bound(): readonly BoundListener[];
   /** By id, with those that were removed. */
   listenerNames(): ReadonlyMap<number, string>;
+  /** Reads the routing database now; resolves when it is in force or the failure logged. */
+  refreshRouting(): Promise<void>;
+  /** Puts the routing table into force once more: these registered backends get no new clients. */
+  useSilent(ids: ReadonlySet<string>): void;
+  /** As SIGHUP does. */
+  readonly reloader: Reloader;
 }
 
 /** What services are made of. */

@@ -30,6 +30,7 @@ export interface ApiErrorDetails {
   /** As the user writes it, for instance `weight`. */
   readonly field?: string;
   readonly reason?: string;
+  readonly problems?: readonly string[];
   readonly headers?: Readonly<Record<string, string>>;
 }
 
@@ -49,12 +50,13 @@ export class ApiError extends Error {
   }
 
   toJSON(): object {
-    const { field, reason } = this.details;
+    const { field, reason, problems } = this.details;
     const error = {
       code: this.code,
       message: this.message,
       ...(field === undefined ? {} : { field }),
       ...(reason === undefined ? {} : { reason }),
+      ...(problems === undefined ? {} : { problems }),
     };
     return { error };
   }

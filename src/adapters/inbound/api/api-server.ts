@@ -5,6 +5,7 @@
 import { fastify, type FastifyError, type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
 import type { AddressInfo, Socket } from 'node:net';
 import type { ListenAddress } from '../../../application/listener-config.js';
+import { EdgeproxyError } from '../../../domain/edgeproxy-error.js';
 import { Access } from './access.js';
 import { ApiError, type ApiErrorCode } from './api-error.js';
 import { MAX_API_CONNECTIONS } from './api-limits.js';
@@ -106,7 +107,9 @@ export class ApiServer {
       this.#access.checkOrigin(request.headers);
       done();
     });
-    this.#app.setErrorHandler((error: FastifyError | ApiError, _request, reply) => this.#fail(error, reply));
+    this.#app.setErrorHandler((error: FastifyError | EdgeproxyError | ApiError, _request, reply) =>
+      this.#fail(error, reply),
+    );
     this.#app.setNotFoundHandler(() => {
       throw new ApiError('not_found', 'There is no such path.', { reason: '/openapi.json lists all' });
     });
@@ -166,7 +169,7 @@ export class ApiServer {
     throw new ApiError('rate_limited', 'Too many requests.', { reason, headers });
   }
 
-  #fail(thrown: FastifyError | ApiError, reply: FastifyReply): FastifyReply {
+  #fail(thrown: FastifyError | EdgeproxyError | ApiError, reply: FastifyReply): FastifyReply {
     const error = thrown instanceof ApiError ? thrown : this.#translated(thrown);
     // What is left of the request is not waited for.
     if (error.code !== 'invalid_request' && error.code !== 'not_found') reply.header('connection', 'close');
@@ -177,8 +180,13 @@ export class ApiServer {
       .send(JSON.stringify(error));
   }
 
-  /** Fastify's own errors are about the request; everything else is a fault of ours. */
-  #translated({ statusCode = 500, message, ...rest }: FastifyError): ApiError {
+  /** Fastify's own errors are about the request, ours about the database; everything else is a fault of ours. */
+  #translated(thrown: FastifyError | EdgeproxyError): ApiError {
+    if (thrown instanceof EdgeproxyError) {
+      const headers = { 'Retry-After': '1' };
+      return new ApiError('unavailable', 'It cannot be done now.', { reason: printable(thrown.message), headers });
+    }
+    const { statusCode = 500, message, ...rest } = thrown;
     if (statusCode < 500) {
       const code = CODES.get(statusCode) ?? 'invalid_request';
       return new ApiError(code, 'The request is not right.', { reason: printable(message) });

@@ -75,10 +75,17 @@ export function noContent(): Answer {
 /** Throws `invalid_request` with the first fault. */
 function read(schema: z.ZodObject | undefined, value: unknown): unknown {
   if (schema === undefined) return undefined;
-  const result = schema.safeParse(value);
+  const result = schema.safeParse(value, { error: reasonOf });
   if (result.success) return result.data;
   const [issue] = result.error.issues;
   throw invalid(fieldOf(issue), issue?.message ?? 'is not right');
+}
+
+/** In the words of the other messages; zod's own where those say more. */
+function reasonOf(issue: z.core.$ZodRawIssue): string | undefined {
+  if (issue.code === 'unrecognized_keys') return 'is not a known field';
+  if (issue.code !== 'invalid_type') return undefined;
+  return issue.input === undefined ? 'is missing' : `expected ${issue.expected}`;
 }
 
 export function invalid(field: string, reason: string): ApiError {

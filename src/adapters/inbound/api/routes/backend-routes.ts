@@ -1,7 +1,9 @@
 import { z } from 'zod';
-import type { ProxyView } from '../../../../application/ports/proxy-view.js';
+import type { BackendDirectory } from '../../../../application/ports/backend-directory.js';
+import type { BackendStatus, ProxyView } from '../../../../application/ports/proxy-view.js';
 import { ApiError } from '../api-error.js';
 import { endpoint, ok, type Endpoint } from '../endpoint.js';
+import { backendParams } from '../schemas/backend-params.js';
 import { backendJson, backendListSchema, backendSchema } from '../schemas/backend-schema.js';
 
 const MOST_LISTED = 1000;
@@ -13,10 +15,8 @@ const listQuery = z.strictObject({
   offset: z.coerce.number().int().min(0).max(1_000_000).default(0).describe('How many to leave out before the first.'),
 });
 
-export const backendParams = z.object({ id: z.string().min(1) });
-
-/** `ageSecs` tells how old a registered backend's last heartbeat is, null of one that is not registered. */
-export function backendEndpoints(view: ProxyView, ageSecs: (id: string) => number | null): readonly Endpoint[] {
+export function backendEndpoints(view: ProxyView, directory: BackendDirectory): readonly Endpoint[] {
+  const toJson = (status: BackendStatus): object => backendJson(status, directory.heartbeatAgeSecs(status.backend.id));
   return [
     endpoint(
       {
@@ -30,7 +30,7 @@ export function backendEndpoints(view: ProxyView, ageSecs: (id: string) => numbe
       ({ query: { region, app, limit, offset } }) => {
         const filter = { ...(region === undefined ? {} : { region }), ...(app === undefined ? {} : { app }) };
         const { page, total } = view.backends(filter, offset, limit);
-        return ok({ backends: page.map((status) => backendJson(status, ageSecs(status.backend.id))), total });
+        return ok({ backends: page.map(toJson), total });
       },
     ),
     endpoint(
@@ -46,7 +46,7 @@ export function backendEndpoints(view: ProxyView, ageSecs: (id: string) => numbe
       ({ params: { id } }) => {
         const status = view.backend(id);
         if (status === null) throw noSuchBackend(id);
-        return ok(backendJson(status, ageSecs(id)));
+        return ok(toJson(status));
       },
     ),
   ];

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import type { BackendDirectory } from '../../../../application/ports/backend-directory.js';
 import type { ProxyView } from '../../../../application/ports/proxy-view.js';
 import { endpoint, ok, type Endpoint } from '../endpoint.js';
 import { count } from '../schemas/counts.js';
@@ -10,8 +11,7 @@ const healthSchema = z.object({
   uptime_secs: z.number().nonnegative(),
 });
 
-/** `registered` tells how many backends are. */
-export function healthEndpoints(view: ProxyView, registered: () => number): readonly Endpoint[] {
+export function healthEndpoints(view: ProxyView, directory: BackendDirectory): readonly Endpoint[] {
   return [
     endpoint(
       {
@@ -27,7 +27,7 @@ export function healthEndpoints(view: ProxyView, registered: () => number): read
         return ok({
           status: isDraining ? 'draining' : 'ok',
           version,
-          registered_backends: registered(),
+          registered_backends: directory.count,
           uptime_secs: uptimeSecs,
         } satisfies z.input<typeof healthSchema>);
       },

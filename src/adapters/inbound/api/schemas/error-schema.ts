@@ -7,5 +7,6 @@ export const errorSchema = z.object({
     message: z.string().describe('For people.'),
     field: z.string().optional().describe('What is wrong, as it was sent.'),
     reason: z.string().optional().describe('Why.'),
+    problems: z.array(z.string()).optional().describe('All that is wrong with a configuration that is refused.'),
   }),
 });
