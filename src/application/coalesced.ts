@@ -4,8 +4,8 @@
  * busy with it.
  */
 const LEAST_REST_MS = 100;
-const MOST_REST_MS = 500;
-const REST_SHARE = 3;
+const MOST_REST_MS = 1_000;
+const REST_SHARE = 2;
 
 export interface CoalescedOptions {
   readonly run: () => Promise<void> | void;
