@@ -97,7 +97,7 @@ describe('registered backends', () => {
       rig.writes[1]?.changes.map(({ id }) => id),
       ['b', 'c'],
     );
-    await rig.writes[1]?.succeed('added', 'foreign');
+    await rig.writes[1].succeed('added', 'foreign');
     await rig.pass(1);
     assert.deepEqual(
       (await Promise.all([first, ...others])).map(({ kind }) => kind),
@@ -133,7 +133,7 @@ describe('registered backends', () => {
     assert.equal(rig.backends.heartbeatAgeSecs('a'), 11);
     await rig.pass(11);
     assert.deepEqual(
-      rig.writes[0]?.heartbeats.map(({ id }) => id),
+      rig.writes[0].heartbeats.map(({ id }) => id),
       ['a'],
     );
     await rig.writes.shift()?.succeed();
