@@ -9,9 +9,9 @@ import { startCommand, validateCommand } from './start-command.js';
 import { standardError, standardOutput } from './standard-streams.js';
 import { versionInfo } from './version-info.js';
 
-const COMMANDS = ['start', 'validate', 'backend', 'doctor', 'help'] as const;
-/** Part of the vocabulary; they need the admin API. */
-const UNAVAILABLE_COMMANDS: readonly string[] = ['status', 'top'];
+const COMMANDS = ['start', 'validate', 'backend', 'status', 'top', 'doctor', 'help'] as const;
+const STATUS_SUMMARY = 'what a running proxy is like, once (from its admin API)';
+const TOP_SUMMARY = 'what a running proxy is like, live in a terminal (from its admin API)';
 const DOCTOR_SUMMARY = 'compare this machine with the tuning guide: what, why, and the command';
 const BACKEND_SUMMARY = 'add, list, set, drain, enable, disable or remove backends of the routing database';
 
@@ -35,7 +35,6 @@ export async function runCli(argv: readonly string[]): Promise<number> {
 function wrongCommand(word: string | undefined): string | null {
   if (word === undefined || word.startsWith('-')) return null;
   if (COMMANDS.some((command) => command === word)) return null;
-  if (UNAVAILABLE_COMMANDS.includes(word)) return `${word} is not available in this version`;
   const nearest = nearestName(word, COMMANDS);
   const advice = nearest === null ? 'edgeproxy --help lists the commands' : `did you mean ${nearest}?`;
   return `${quoteValue(word)} is not a command; ${advice}`;
@@ -60,6 +59,8 @@ async function createProgram(argv: readonly string[], report: (exitCode: number)
   program.addCommand(validateCommand(report));
   program.addCommand(await backendCommandFor(argv));
   program.addCommand(await doctorCommandFor(argv, report));
+  program.addCommand(await statusCommandFor(argv));
+  program.addCommand(await topCommandFor(argv));
   for (const command of program.commands) inheritSettings(command, program);
   return program;
 }
@@ -77,6 +78,18 @@ async function doctorCommandFor(argv: readonly string[], report: (exitCode: numb
   if (!argv.includes('doctor')) return new Command('doctor').description(DOCTOR_SUMMARY);
   const { doctorCommand } = await import('./doctor-command.js');
   return doctorCommand(report).description(DOCTOR_SUMMARY);
+}
+
+async function statusCommandFor(argv: readonly string[]): Promise<Command> {
+  if (!argv.includes('status')) return new Command('status').description(STATUS_SUMMARY);
+  const { statusCommand } = await import('./admin/status-command.js');
+  return statusCommand().description(STATUS_SUMMARY);
+}
+
+async function topCommandFor(argv: readonly string[]): Promise<Command> {
+  if (!argv.includes('top')) return new Command('top').description(TOP_SUMMARY);
+  const { topCommand } = await import('./admin/top-command.js');
+  return topCommand().description(TOP_SUMMARY);
 }
 
 function inheritSettings(command: Command, parent: Command): void {
