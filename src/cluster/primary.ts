@@ -14,10 +14,10 @@ import { EdgeproxyError } from '../domain/edgeproxy-error.js';
 import { LiveConfig } from './live-config.js';
 import { openLogFile } from './open-log-file.js';
 import { Proxy, type ProxyParts } from './proxy.js';
-import type { InheritedListener } from './listening-sockets.js';
 import type { Origin } from './origin.js';
 import { openRoutingSources } from './routing-sources.js';
-import { toHandOn, type HandedOver } from './service-manager/handed-over.js';
+import { toHandOn } from './service-manager/handed-over.js';
+import { handedSockets, openServiceManager } from './service-manager/open.js';
 import type { ServiceManager } from './service-manager/service-manager.js';
 import { answerSignal } from './start-signals.js';
 import { bequeath } from './upgrade/inheritance.js';
@@ -161,27 +161,6 @@ async function runUntilSignal(
     predecessor?.letGo();
     pidFile?.remove();
   }
-}
-
-/** Loaded only where a service manager wants to be told. */
-async function openServiceManager(
-  { notifySocket, watchdogMs }: HandedOver,
-  { native, logger }: RunParts,
-): Promise<ServiceManager | null> {
-  if (notifySocket === null) return null;
-  const { ServiceManager } = await import('./service-manager/service-manager.js');
-  return new ServiceManager({ native, logger, socket: notifySocket, watchdogMs });
-}
-
-/** Loaded only where a service manager has opened them. Throws EP_SOCKET_ACTIVATION. */
-async function handedSockets(
-  { socketNames }: HandedOver,
-  config: ProxyConfig,
-  parts: RunParts,
-): Promise<readonly InheritedListener[]> {
-  if (socketNames.length === 0) return [];
-  const { takeHandedSockets } = await import('./service-manager/handed-sockets.js');
-  return takeHandedSockets(socketNames, config, parts);
 }
 
 function allowUpgrades(
