@@ -22,6 +22,7 @@ Napi::Function AcceptorBinding::Define(Napi::Env env) {
                       InstanceMethod<&AcceptorBinding::RemoveListener>("removeListener"),
                       InstanceMethod<&AcceptorBinding::RetireListener>("retireListener"),
                       InstanceMethod<&AcceptorBinding::Configure>("configure"),
+                      InstanceMethod<&AcceptorBinding::UseAccessLog>("useAccessLog"),
                       InstanceMethod<&AcceptorBinding::WorkerUp>("workerUp"),
                       InstanceMethod<&AcceptorBinding::WorkerDown>("workerDown"),
                       InstanceMethod<&AcceptorBinding::WorkerStalled>("workerStalled"),
@@ -85,7 +86,7 @@ void AcceptorBinding::CloseNow() {
   napi_remove_env_cleanup_hook(Env(), OnEnvironmentExit, this);
   acceptor_->Close();
   promises_.Close();
-  region_ = {};
+  region_ = access_log_ = {};
 }
 
 Napi::Value AcceptorBinding::Finish(Napi::Env env, const SystemError& error) {
@@ -148,6 +149,19 @@ Napi::Value AcceptorBinding::Configure(const Napi::CallbackInfo& info) {
   }
   const ConnectionLimits limits = ConnectionLimits::Of(total, listeners);
   return Finish(env, acceptor_->Configure(static_cast<int32_t>(max_connections), limits, rate_rule));
+}
+
+// Once: the thread may still be writing to a region that another one takes the place of.
+Napi::Value AcceptorBinding::UseAccessLog(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  const SharedBytes memory = GetSharedBytes(info[0]);
+  if (memory.data == nullptr || access_log_.data != nullptr) {
+    ThrowTypeError(env, "useAccessLog: expected a SharedArrayBuffer, and one only");
+    return env.Undefined();
+  }
+  const SystemError error = acceptor_->UseAccessLog(AccessRing(memory.data, memory.length, workers_));
+  if (!error.is_set()) access_log_ = memory;
+  return Finish(env, error);
 }
 
 Napi::Value AcceptorBinding::WorkerUp(const Napi::CallbackInfo& info) {

@@ -34,6 +34,7 @@ class AcceptorBinding : public Napi::ObjectWrap<AcceptorBinding>, private Accept
   Napi::Value RemoveListener(const Napi::CallbackInfo& info);
   Napi::Value RetireListener(const Napi::CallbackInfo& info);
   Napi::Value Configure(const Napi::CallbackInfo& info);
+  Napi::Value UseAccessLog(const Napi::CallbackInfo& info);
   Napi::Value WorkerUp(const Napi::CallbackInfo& info);
   Napi::Value WorkerDown(const Napi::CallbackInfo& info);
   Napi::Value WorkerStalled(const Napi::CallbackInfo& info);
@@ -43,6 +44,7 @@ class AcceptorBinding : public Napi::ObjectWrap<AcceptorBinding>, private Accept
   Napi::Value Close(const Napi::CallbackInfo& info);
 
   SharedBytes region_;
+  SharedBytes access_log_;
   uint32_t workers_ = 0;
   PromiseBoard promises_;
   std::unique_ptr<Acceptor> acceptor_;

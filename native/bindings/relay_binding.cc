@@ -21,6 +21,7 @@ Napi::Function RelayBinding::Define(Napi::Env env) {
                       InstanceMethod<&RelayBinding::KillConnections>("killConnections"),
                       InstanceMethod<&RelayBinding::KillConnection>("killConnection"),
                       InstanceMethod<&RelayBinding::LeaveListener>("leaveListener"),
+                      InstanceMethod<&RelayBinding::UseAccessLog>("useAccessLog"),
                       InstanceMethod<&RelayBinding::Drain>("drain"),
                       InstanceMethod<&RelayBinding::ConnectionCount>("connectionCount"),
                       InstanceMethod<&RelayBinding::Close>("close")});
@@ -85,6 +86,7 @@ bool RelayBinding::ReadOptions(Napi::Env env, Napi::Object options, RelayOptions
   clock_ = Napi::Persistent(clock);
   responses_data_ = reinterpret_cast<RouteResponse*>(responses.Data());
   clock_data_ = reinterpret_cast<BatchClock*>(clock.Data());
+  worker_ = worker;
   on_batch_ = Napi::Persistent(on_batch);
   on_region_ = Napi::Persistent(on_region);
   return true;
@@ -211,6 +213,19 @@ Napi::Value RelayBinding::LeaveListener(const Napi::CallbackInfo& info) {
   return info.Env().Undefined();
 }
 
+Napi::Value RelayBinding::UseAccessLog(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  const SharedBytes memory = GetSharedBytes(info[0]);
+  if (memory.data == nullptr) {
+    ThrowTypeError(env, "useAccessLog: expected a SharedArrayBuffer");
+  } else if (relay_) {
+    relay_->UseAccessLog(AccessRing(memory.data, memory.length, worker_));
+    // Not before the relay has let go of what it had.
+    access_log_ = memory;
+  }
+  return env.Undefined();
+}
+
 Napi::Value RelayBinding::Drain(const Napi::CallbackInfo& info) {
   if (relay_ && !is_dispatching_) Drive([this] { relay_->Drain(); });
   return info.Env().Undefined();
@@ -240,6 +255,7 @@ void RelayBinding::CloseNow() {
   uv_poll_stop(&handles->poll);
   relay_->Close();
   relay_.reset();
+  access_log_ = {};
   napi_remove_env_cleanup_hook(Env(), OnEnvironmentExit, this);
   for (uv_handle_t* handle : {reinterpret_cast<uv_handle_t*>(&handles->poll),
                               reinterpret_cast<uv_handle_t*>(&handles->timer),

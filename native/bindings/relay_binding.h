@@ -47,12 +47,14 @@ class RelayBinding : public Napi::ObjectWrap<RelayBinding>, private RelayHost {
   Napi::Value KillConnections(const Napi::CallbackInfo& info);
   Napi::Value KillConnection(const Napi::CallbackInfo& info);
   Napi::Value LeaveListener(const Napi::CallbackInfo& info);
+  Napi::Value UseAccessLog(const Napi::CallbackInfo& info);
   Napi::Value Drain(const Napi::CallbackInfo& info);
   Napi::Value ConnectionCount(const Napi::CallbackInfo& info);
   Napi::Value Close(const Napi::CallbackInfo& info);
 
   std::unique_ptr<Relay> relay_;
   SharedBytes region_;
+  SharedBytes access_log_;
   // The arrays stay referenced, so their memory stays where it is.
   Napi::Reference<Napi::Int32Array> requests_;
   Napi::Reference<Napi::Int32Array> responses_;
@@ -64,6 +66,7 @@ class RelayBinding : public Napi::ObjectWrap<RelayBinding>, private RelayHost {
   Napi::FunctionReference on_region_;
   std::unique_ptr<Napi::AsyncContext> async_context_;
   LoopHandles* handles_ = nullptr;
+  uint32_t worker_ = 0;
   uint64_t armed_for_ms_ = 0;  // 0 = not armed
   bool is_dispatching_ = false;
   bool is_close_wanted_ = false;

@@ -91,6 +91,10 @@ SystemError Acceptor::Configure(int32_t max_connections_per_worker, ConnectionLi
   return Push(std::move(command));
 }
 
+SystemError Acceptor::UseAccessLog(const AccessRing& ring) {
+  return Push({.kind = AcceptorCommand::Kind::kUseAccessLog, .access = ring});
+}
+
 SystemError Acceptor::WorkerUp(uint32_t index, int primary_end, int worker_end) {
   AcceptorCommand command{.kind = AcceptorCommand::Kind::kWorkerUp, .index = index};
   SystemError error = Duplicate(primary_end, command.first);

@@ -30,6 +30,8 @@ class Acceptor {
   SystemError RetireListener(int fd, uint64_t ticket);
   // Other limits; the one per worker is above 0.
   SystemError Configure(int32_t max_connections_per_worker, ConnectionLimits limits, RateRule rate_rule = {});
+  // Leaves there whom it refuses; that memory must outlive Close.
+  SystemError UseAccessLog(const AccessRing& ring);
   SystemError WorkerUp(uint32_t index, int primary_end, int worker_end);
   SystemError WorkerDown(uint32_t index, uint64_t ticket);
   // For one that lives and does not read; see WorkerSet. The ticket is done when others may send to the worker again.

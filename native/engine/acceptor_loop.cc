@@ -124,6 +124,9 @@ void AcceptorLoop::ResetRefused() {
   std::atomic<uint64_t>& total = options_.region.acceptor().rate_limited;
   total.store(total.load(std::memory_order_relaxed) + refused_.size(), std::memory_order_relaxed);
   Add(stats_.refused, refused_.size());
+  for (size_t i = 0; access_.IsOn() && i < refused_.size(); i++) {
+    access_.WriteRefusal({refused_[i].peer, refused_[i].listener, false}, RejectReason::kRateLimited, NowNs() / 1000);
+  }
   // Closing resets: see reset_on_close.h.
   refused_.clear();
 }
@@ -178,6 +181,9 @@ void AcceptorLoop::Execute(AcceptorCommand& command) {
       workers_.LimitConnections(static_cast<int32_t>(command.index));
       room_.Configure(command.limits);
       gate_.Configure(command.rate_rule);
+      break;
+    case AcceptorCommand::Kind::kUseAccessLog:
+      access_.Use(command.access);
       break;
     case AcceptorCommand::Kind::kWorkerUp:
       workers_.Up(command.index, std::move(command.first), std::move(command.second), held_);

@@ -10,6 +10,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "access_log.h"
 #include "coalesce_policy.h"
 #include "command_queue.h"
 #include "connection_limits.h"
@@ -56,8 +57,8 @@ class AcceptorObserver {
 
 struct AcceptorCommand {
   enum class Kind {
-    kAddListener, kRemoveListener, kRetireListener, kConfigure, kWorkerUp, kWorkerDown, kWorkerStalled, kWorkerResumed,
-    kStop
+    kAddListener, kRemoveListener, kRetireListener, kConfigure, kUseAccessLog, kWorkerUp, kWorkerDown, kWorkerStalled,
+    kWorkerResumed, kStop
   };
   Kind kind;
   // Of the listener or of the worker; the limit of kConfigure.
@@ -71,6 +72,8 @@ struct AcceptorCommand {
   // Of kConfigure.
   ConnectionLimits limits{};
   RateRule rate_rule{};
+  // Of kUseAccessLog.
+  AccessRing access{};
 };
 using AcceptorQueue = CommandQueue<AcceptorCommand>;
 
@@ -111,10 +114,11 @@ class AcceptorLoop {
   WorkerSet workers_;
   ConnectionRoom room_;
   RateGate gate_;
+  AccessLog access_;
   ListenerSet listeners_;
   HeldSockets held_;
   // Of one round.
-  std::vector<UniqueFd> refused_;
+  HeldSockets refused_;
   std::vector<AcceptorCommand> taken_;
   CoalescePolicy coalescing_;
   uint64_t paused_until_ns_ = 0;

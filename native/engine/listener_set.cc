@@ -165,7 +165,7 @@ ListenerSet::Verdict ListenerSet::AcceptFrom(const Listener& listener, const Rat
     if (fd.is_open()) {
       const PeerAddress client = PeerAddress::FromSockaddr(peer);
       if (gate.Refuses(client)) {
-        into.refused.push_back(std::move(fd));
+        into.refused.push_back({std::move(fd), listener.id, client});
         continue;
       }
       into.held.push_back({std::move(fd), listener.id, client});

@@ -37,7 +37,7 @@ class ListenerSet {
   struct Accepted {
     HeldSockets& held;
     // Of clients over their rate, open until the caller has served the others.
-    std::vector<UniqueFd>& refused;
+    HeldSockets& refused;
   };
   // Takes up to `limit` connections from the listeners found ready, and on the way whom `gate` refuses: a bounded number
   // of them, of each listener and in all. kPause: descriptors or memory ran out, or every single connection failed; trying

@@ -131,6 +131,7 @@ uint32_t Relay::connection_count() const { return slab_.in_use() + (udp_ ? udp_-
 
 void Relay::Close() {
   if (!epoll_.is_open()) return;
+  ReadClock();
   for (uint32_t i = 0; i < slab_.size(); i++) {
     Connection& connection = slab_[i];
     if (connection.phase == Phase::kRelaying) {

@@ -9,6 +9,7 @@
 #include <memory>
 #include <vector>
 
+#include "access_log.h"
 #include "breaker.h"
 #include "channel.h"
 #include "connection.h"
@@ -96,6 +97,8 @@ class Relay {
   ConnectionPage KillMany(const ConnectionFilter& filter, uint64_t from, uint32_t most);
   // UDP: another process reads the datagrams of that listener from here on.
   void LeaveListener(uint32_t id);
+  // Leaves what the access log tells of clients there, which outlives the relay; of those that come from here on.
+  void UseAccessLog(const AccessRing& ring) { access_.Use(ring); }
   // Stops accepting from listeners of its own.
   void Drain();
   // Resets every connection and closes everything. Idempotent.
@@ -128,6 +131,7 @@ class Relay {
   void Forget(Listener& listener);
   bool AcceptFrom(uint32_t position);
   bool MayEnter(Listener& listener);
+  void Refuse(const Listener& listener, const PeerAddress& peer);
   void PauseListening();
   bool IsRelieved() const;
   bool IsFull() const { return connection_count() >= options_.max_connections; }
@@ -182,6 +186,7 @@ class Relay {
 
   // Timers and ends (relay_end.cc)
   void JudgeSilence(const Connection& connection, EndReason reason);
+  static AccessSubject SubjectOf(const Connection& connection);
   const ListenerSettings& SettingsOf(const Connection& connection) const { return options_.listeners.Get(connection.listener); }
   uint64_t Deadline(const Connection& connection) const;
   uint64_t EndOfLife(const Connection& connection) const;
@@ -230,6 +235,7 @@ class Relay {
   uint64_t now_ms_;
   ConnectionSlab slab_;
   TimerWheel wheel_;
+  AccessLog access_;
   PipePool pipes_;
   WarmPool warm_;
   std::unique_ptr<UdpRelay> udp_;  // from the first UDP listener on

@@ -49,6 +49,7 @@ void Relay::TakeMessage(Message& message) {
         } else {
           // No descriptor was left for it here; the kernel has closed it.
           counters_.CountRejected(RejectReason::kNoDescriptors, 1);
+          if (access_.IsOn()) access_.WriteRefusal({socket.peer, socket.listener, false}, RejectReason::kNoDescriptors, now_us_);
           counters_.Leave(socket.listener);
         }
       }
@@ -92,7 +93,7 @@ void Relay::AddListener(uint32_t id, UniqueFd fd) {
 int Relay::AddUdpListener(uint32_t id, UniqueFd fd) {
   if (!udp_) {
     const UdpSurroundings surroundings{counters_.region(), counters_.worker(), host_, batch_.requests, batch_.responses, options_,
-                                       gate_, room_, epoll_.get()};
+                                       gate_, room_, access_, epoll_.get()};
     udp_ = std::make_unique<UdpRelay>(surroundings, now_us_);
   }
   if (is_draining_) udp_->Drain();
@@ -156,8 +157,7 @@ bool Relay::AcceptFrom(uint32_t position) {
       const PeerAddress peer = PeerAddress::FromSockaddr(from);
       if (gate_.Refuses(peer)) {
         // Counted before the socket is closed, which resets it.
-        counters_.CountAccepted(1);
-        counters_.CountRejected(RejectReason::kRateLimited, 1);
+        Refuse(listener, peer);
         if (has_entered) counters_.Leave(listener.id);
         continue;
       }
@@ -187,6 +187,13 @@ bool Relay::MayEnter(Listener& listener) {
   counters_.Leave(listener.id);
   listener.paused_until_ms = now_ms_ + kFullPauseMs;
   return false;
+}
+
+// One that is over its rate.
+void Relay::Refuse(const Listener& listener, const PeerAddress& peer) {
+  counters_.CountAccepted(1);
+  counters_.CountRejected(RejectReason::kRateLimited, 1);
+  if (access_.IsOn()) access_.WriteRefusal({peer, listener.id, false}, RejectReason::kRateLimited, now_us_);
 }
 
 void Relay::PauseListening() { listening_paused_until_ms_ = now_ms_ + kAcceptPauseMs; }
@@ -227,6 +234,7 @@ void Relay::Admit(UniqueFd fd, uint32_t listener, const PeerAddress& peer) {
   connection.listener = listener;
   connection.peer = peer;
   connection.accepted_ms = now_ms_;
+  if (access_.IsOn()) access_.connections.Begin(connection.index, now_us_);
   waiting_.push_back(TokenOf(connection, Side::kClient));
 }
 

@@ -64,6 +64,9 @@ void Relay::FillRequest(RouteRequest& request, const Connection& connection) {
 }
 
 void Relay::TakeResponse(Connection& connection, const RouteResponse& response) {
+  if (AccessTrace* trace = access_.connections.Find(connection.index); trace != nullptr && response.slot != kSlotAdmitted) {
+    AccessLog::Route(*trace, response.flags, now_us_);
+  }
   // Of every answer, also of a refusal: from here on every end of the connection gives it back.
   if (response.client != 0) counters_.LeaveClient(std::exchange(connection.client_word, response.client));
   if (counters_.IsSlot(response.slot)) return Dial(connection, response);
@@ -79,6 +82,7 @@ void Relay::Dial(Connection& connection, const RouteResponse& response) {
   connection.rule = static_cast<uint16_t>(static_cast<uint32_t>(response.flags) >> kResponseRuleShift);
   connection.has_answered = false;
   if (connection.tries == 0) connection.started_ms = now_ms_;
+  if (AccessTrace* trace = access_.connections.Find(connection.index)) AccessLog::Dial(*trace, connection.slot);
   PeerAddress to{};
   for (int i = 0; i < 4; i++) to.words[i] = response.address[i];
   to.port = static_cast<uint32_t>(response.port);
@@ -197,6 +201,7 @@ void Relay::StartRelaying(Connection& connection) {
   connection.phase = Phase::kRelaying;
   connection.last_activity_ms = now_ms_;
   connection.client.is_writable = true;
+  if (AccessTrace* trace = access_.connections.Find(connection.index)) trace->connected_us = now_us_;
   wheel_.Schedule(connection.timer, Deadline(connection));
   PumpBoth(connection);
 }
@@ -218,6 +223,7 @@ void Relay::Redial(Connection& connection) {
 void Relay::ConnectFailed(Connection& connection, int error) {
   const BackendError kind = ErrorKind(error);
   counters_.CountBackendError(connection.slot, kind);
+  if (AccessTrace* trace = access_.connections.Find(connection.index)) trace->error = static_cast<uint8_t>(kind);
   // An error of our own (no port left, a local firewall) is no failure of the backend.
   if (kind != BackendError::kOther && !WasCutShort(connection)) breaker_.Failed(connection.slot, connection.is_trial);
   TryNext(connection);

@@ -69,8 +69,16 @@ void Relay::CloseBackend(uint32_t slot, EndReason reason) {
   Conclude();
 }
 
+AccessSubject Relay::SubjectOf(const Connection& connection) {
+  return {connection.peer, connection.listener, false, connection.bytes_from_client, connection.bytes_to_client,
+          connection.server_name};
+}
+
 void Relay::Reject(Connection& connection, RejectReason reason) {
   counters_.CountRejected(reason, 1);
+  if (AccessTrace* trace = access_.connections.Find(connection.index)) {
+    access_.WriteRejection(*trace, SubjectOf(connection), reason, now_us_);
+  }
   // Resets the client, so that it sees a failure and not an empty answer; and the backend, where it has accepted already.
   Free(connection);
 }
@@ -86,6 +94,9 @@ void Relay::Finish(Connection& connection) {
 // towards the backend.
 void Relay::End(Connection& connection, EndReason reason) {
   counters_.CountEnded(reason, now_ms_ - connection.started_ms, connection.bytes_from_client + connection.bytes_to_client);
+  if (AccessTrace* trace = access_.connections.Find(connection.index)) {
+    access_.WriteEnd(*trace, SubjectOf(connection), reason, now_us_);
+  }
   if (!connection.has_answered) JudgeSilence(connection, reason);
   Free(connection);
 }

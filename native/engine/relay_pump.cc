@@ -86,6 +86,7 @@ bool Relay::ForwardEnd(Connection& connection, Side from) {
     return false;
   }
   connection.is_replaceable = false;
+  if (AccessTrace* trace = access_.connections.Find(connection.index)) trace->has_client_ended_first = is_upload;
   ::shutdown((is_upload ? connection.backend : connection.client).fd.get(), SHUT_WR);
   connection.last_activity_ms = now_ms_;
   wheel_.Schedule(connection.timer, Deadline(connection));

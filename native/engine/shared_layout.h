@@ -253,6 +253,8 @@ static_assert(sizeof(RouteResponse) == 8 * 4);
 constexpr int32_t kSlotAdmitted = INT32_MIN;
 constexpr int32_t kResponseTrial = 1;
 constexpr uint32_t kResponseRuleShift = 16;
+constexpr uint32_t kResponseNumberShift = 4;
+constexpr uint32_t kResponseNumberMask = kMaxPools - 1;
 
 // A connection as it is told to who asks for those that there are. Numbers as JavaScript has them.
 struct ConnectionRecord {

@@ -168,6 +168,9 @@ void UdpRelay::OnTimer(UdpSession& session) {
 // Of a client that waits for route().
 void UdpRelay::Reject(UdpSession& session, RejectReason reason) {
   counters_.CountRejected(reason, 1);
+  if (AccessTrace* trace = TraceOf(session)) {
+    around_.access.WriteRejection(*trace, {session.key.client, session.key.listener, true}, reason, now_us_);
+  }
   Release(session);
   Forget(session);
 }
@@ -183,6 +186,7 @@ void UdpRelay::End(UdpSession& session, EndReason reason) {
 void UdpRelay::FailSession(UdpSession& session, int error) {
   const BackendError kind = ErrorKind(error);
   counters_.CountBackendError(session.slot, kind);
+  if (AccessTrace* trace = TraceOf(session)) trace->error = static_cast<uint8_t>(kind);
   if (kind != BackendError::kOther) breaker_.Failed(session.slot, session.is_trial);
   CountEnded(session, EndReason::kIcmpError);
   LeaveBackend(session);
@@ -199,6 +203,7 @@ void UdpRelay::FailSession(UdpSession& session, int error) {
 void UdpRelay::CountEnded(const UdpSession& session, EndReason reason) {
   SendReplies();
   counters_.CountEnded(reason, now_ms_ - session.started_ms, session.bytes_from_client + session.bytes_to_client);
+  if (AccessTrace* trace = TraceOf(session)) around_.access.WriteEnd(*trace, SubjectOf(session), reason, now_us_);
 }
 
 // Gives its place there back.

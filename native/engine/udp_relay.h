@@ -13,6 +13,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "access_log.h"
 #include "breaker.h"
 #include "connection_limits.h"
 #include "datagram_reader.h"
@@ -35,6 +36,7 @@ struct UdpSurroundings {
   const RelayOptions& options;
   const RateGate& gate;
   const ConnectionRoom& room;
+  AccessLog& access;
   int epoll;
 };
 
@@ -119,6 +121,10 @@ class UdpRelay {
   void End(UdpSession& session, EndReason reason);
   void CountEnded(const UdpSession& session, EndReason reason);
   void FailSession(UdpSession& session, int error);
+  AccessTrace* TraceOf(const UdpSession& session) const { return around_.access.sessions.Find(session.index); }
+  static AccessSubject SubjectOf(const UdpSession& session) {
+    return {session.key.client, session.key.listener, true, session.bytes_from_client, session.bytes_to_client};
+  }
   void LeaveBackend(UdpSession& session);
   void Release(UdpSession& session);
   void Forget(UdpSession& session);

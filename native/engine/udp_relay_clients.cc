@@ -73,6 +73,7 @@ UdpSession* UdpRelay::Begin(uint32_t position, uint32_t place, const UdpKey& key
   RejectReason refusal{};
   if (!MayBegin(key.listener, key.client, client, refusal)) {
     counters_.CountRejected(refusal, 1);
+    if (around_.access.IsOn()) around_.access.WriteRefusal({key.client, key.listener, true}, refusal, now_us_);
     return nullptr;
   }
   UdpSession& session = failed == nullptr ? table_.Insert(key, hash) : *failed;
@@ -90,6 +91,7 @@ UdpSession* UdpRelay::Begin(uint32_t position, uint32_t place, const UdpKey& key
   session.is_busy = session.has_answered = false;
   session.single_reads = 0;
   session.has_gso_to_backend = session.has_gso_to_client = true;
+  if (around_.access.IsOn()) around_.access.sessions.Begin(session.index, now_us_);
   waiting_.push_back(&session);
   return &session;
 }
@@ -140,6 +142,7 @@ void UdpRelay::FillRequest(RouteRequest& request, const UdpSession& session) con
 }
 
 void UdpRelay::TakeResponse(UdpSession& session, const RouteResponse& response) {
+  if (AccessTrace* trace = TraceOf(session)) AccessLog::Route(*trace, response.flags, now_us_);
   if (response.client != 0) counters_.LeaveClient(std::exchange(session.client_word, response.client));
   if (counters_.IsSlot(response.slot)) return Dial(session, response);
   const auto reason = static_cast<uint32_t>(-1 - response.slot);
@@ -151,6 +154,7 @@ void UdpRelay::Dial(UdpSession& session, const RouteResponse& response) {
   session.slot = static_cast<uint32_t>(response.slot);
   session.is_trial = (response.flags & kResponseTrial) != 0;
   session.rule = static_cast<uint16_t>(static_cast<uint32_t>(response.flags) >> kResponseRuleShift);
+  if (AccessTrace* trace = TraceOf(session)) AccessLog::Dial(*trace, session.slot);
   PeerAddress to{};
   for (int i = 0; i < 4; i++) to.words[i] = response.address[i];
   to.port = static_cast<uint32_t>(response.port);
@@ -172,6 +176,7 @@ void UdpRelay::DialFailed(UdpSession& session, int error) {
   }
   const BackendError kind = ErrorKind(error);
   counters_.CountBackendError(session.slot, kind);
+  if (AccessTrace* trace = TraceOf(session)) trace->error = static_cast<uint8_t>(kind);
   if (kind != BackendError::kOther) breaker_.Failed(session.slot, session.is_trial);
   LeaveBackend(session);
   const auto failures = static_cast<uint32_t>(session.tries - session.avoided + 1);
@@ -187,6 +192,7 @@ void UdpRelay::Start(UdpSession& session) {
   session.phase = UdpPhase::kRelaying;
   session.started_ms = session.last_activity_ms = now_ms_;
   session.bytes_from_client = session.bytes_to_client = 0;
+  if (AccessTrace* trace = TraceOf(session)) trace->connected_us = now_us_;
   wheel_.Schedule(session.timer, Deadline(session));
 }
 
@@ -235,6 +241,7 @@ void UdpRelay::TakeSent(UdpSession& session, const SendResult& result) {
     session.bytes_from_client += result.bytes;
     counters_.CountFromClient(session.slot, result.bytes);
     counters_.CountDatagramsFromClients(result.sent);
+    if (AccessTrace* trace = TraceOf(session)) trace->datagrams_from_client += result.sent;
   }
   if (result.dropped == 0) return;
   CountDropped(result.dropped);

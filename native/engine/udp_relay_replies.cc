@@ -91,6 +91,7 @@ void UdpRelay::SendReplies() {
       session.bytes_to_client += result.bytes;
       counters_.CountToClient(session.slot, result.bytes);
       counters_.CountDatagramsToClients(result.sent);
+      if (AccessTrace* trace = TraceOf(session)) trace->datagrams_to_client += result.sent;
     }
     if (result.dropped != 0) CountDropped(result.dropped);
     if (result.was_split) session.has_gso_to_client = false;

@@ -164,6 +164,8 @@ class RelayRig : public RelayHost {
   int32_t client_word = 0;
   // Whether each choice is a trial of a half-open breaker.
   bool are_trials = false;
+  // Of each choice, beside that.
+  int32_t flags = 0;
   // Of all backends, in the byte order of the machine.
   uint32_t address = INADDR_LOOPBACK;
   std::vector<uint32_t> batches;
@@ -222,7 +224,7 @@ class RelayRig : public RelayHost {
     const auto slot = static_cast<uint32_t>(response.slot);
     region_.backend(slot).active++;
     row(slot).share++;
-    response.flags = are_trials ? kResponseTrial : 0;
+    response.flags = flags | (are_trials ? kResponseTrial : 0);
     SetTarget(slot, response);
   }
 

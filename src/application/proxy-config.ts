@@ -2,6 +2,7 @@
  * The configuration of a running proxy: validated, complete and frozen; made once by the config adapter and handed
  * down. docs/configuration.md lists where each value comes from.
  */
+import type { AccessLogFormat } from '../domain/access-log/access-lines.js';
 import type { CheckType } from '../domain/backend.js';
 import type { StatusRange } from '../domain/health/status-ranges.js';
 import type { ListenAddress, ListenerConfig } from './listener-config.js';
@@ -148,6 +149,12 @@ export interface ProxyConfig {
   readonly logFile: string | null;
   readonly logMaxMegabytes: number;
   readonly logMaxFiles: number;
+
+  /** `stdout`, `stderr` or a file; null = there is no access log. */
+  readonly accessLog: string | null;
+  readonly accessLogFormat: AccessLogFormat;
+  readonly accessLogMaxMegabytes: number;
+  readonly accessLogMaxFiles: number;
   readonly isDemo: boolean;
 
   /** Everything listened on: `listen` and what only the file can say. */

@@ -24,7 +24,6 @@ import {
   REQUEST_WORDS,
   RESPONSE,
   RESPONSE_FLAG,
-  RESPONSE_RULE_SHIFT,
   RESPONSE_WORDS,
 } from '../domain/shared/batch-layout.js';
 import { refusal } from '../domain/shared/refusal.js';
@@ -83,8 +82,8 @@ export class RouteBatch {
   readonly #country = new ClientCountry();
   readonly #admission: Admission;
   #gate: Gate | null = null;
-  /** Of the rule that the request at hand is for, 0 = none. */
-  #ruleLabel = 0;
+  /** RoutedRule.flags of the rule that the request at hand is for, 0 = none. */
+  #ruleFlags = 0;
 
   constructor(options: RouteBatchOptions) {
     const { region, worker, requests, responses, names, clock, seeds } = options;
@@ -194,7 +193,7 @@ export class RouteBatch {
   #decide(request: number, nowSecs: number): number {
     const triedFrom = request + REQUEST.TRIED_SLOTS;
     const triedTo = triedFrom + this.#tries(request);
-    this.#ruleLabel = 0;
+    this.#ruleFlags = 0;
     if (!this.#rules.isEmpty) {
       // Its own rules are on their way: better nobody than a backend that they would not have given.
       if (this.#rules.isUnknown(request)) return -1;
@@ -223,7 +222,7 @@ export class RouteBatch {
 
   #routeByRule(rule: RoutedRule, request: number, nowSecs: number, triedFrom: number, triedTo: number): number {
     const { pool } = rule;
-    this.#ruleLabel = rule.label;
+    this.#ruleFlags = rule.flags;
     if (!rule.hasAffinity || !this.#affinity.isOn) return this.#chooseByRule(rule, request, triedFrom, triedTo);
     this.#useClient(request, pool);
     const slot = this.#affinity.find(nowSecs);
@@ -289,14 +288,14 @@ export class RouteBatch {
 
   #answer(response: number, request: number, route: number): void {
     const responses = this.#responses;
+    responses[response + RESPONSE.FLAGS] = this.#ruleFlags;
     if (route < 0) {
       responses[response + RESPONSE.SLOT] = this.#tries(request) > 0 ? CONNECT_FAILED : NO_BACKEND;
       return;
     }
     const { slot, port, address } = this.#table;
     responses[response + RESPONSE.SLOT] = slot[route] ?? 0;
-    const trial = this.#places.isTrial ? RESPONSE_FLAG.TRIAL : 0;
-    responses[response + RESPONSE.FLAGS] = trial | (this.#ruleLabel << RESPONSE_RULE_SHIFT);
+    if (this.#places.isTrial) responses[response + RESPONSE.FLAGS] = this.#ruleFlags | RESPONSE_FLAG.TRIAL;
     responses[response + RESPONSE.PORT] = port[route] ?? 0;
     const to = response + RESPONSE.ADDRESS;
     for (let word = 0; word < 4; word++) responses[to + word] = address[route * 4 + word] ?? 0;

@@ -8,6 +8,7 @@ import { Pool } from '../domain/routing/pool.js';
 import type { Router, RouterContext } from '../domain/routing/router.js';
 import { routerPlugin } from '../domain/routing/router-plugins.js';
 import type { ControlRegion } from '../domain/shared/control-region.js';
+import { RESPONSE_NUMBER_SHIFT, RESPONSE_RULE_SHIFT } from '../domain/shared/batch-layout.js';
 import { POOL, WORDS_PER_LINE } from '../domain/shared/layout.js';
 import type { RouteTable } from '../domain/shared/route-table.js';
 import type { StateOverlay } from '../domain/shared/state-overlay.js';
@@ -20,8 +21,8 @@ export interface RuleRoutingOptions extends Pick<RouterContext, 'requests' | 'na
 
 /** A rule in this worker. */
 export interface RoutedRule {
-  /** See RuleLabels. */
-  readonly label: number;
+  /** Of RESPONSE.FLAGS: its label and its number. */
+  readonly flags: number;
   /** Its pool's number. */
   readonly pool: number;
   readonly hasAffinity: boolean;
@@ -112,7 +113,7 @@ export class RuleRouting {
     const shared = { words: region.words, requests, names, countryOf, targetPort, random };
     const pool = pools.get(rule.pool) ?? new Pool(table, region.words);
     const router = plugin.create({ ...shared, pool, cursorAt: line + POOL.CURSOR }, rule.options);
-    const label = this.#labels.of(rule.name);
-    return { label, pool: rule.pool, hasAffinity: rule.hasAffinity, router, selectedAt: line + POOL.SELECTED };
+    const flags = (this.#labels.of(rule.name) << RESPONSE_RULE_SHIFT) | (rule.number << RESPONSE_NUMBER_SHIFT);
+    return { flags, pool: rule.pool, hasAffinity: rule.hasAffinity, router, selectedAt: line + POOL.SELECTED };
   }
 }

@@ -22,8 +22,12 @@ export class RunTotals {
     this.#count(PRIMARY.ROUTING_READS + WORDS_PER_TOTAL * ROUTING_READS.indexOf(result));
   }
 
-  #count(offset: number): void {
-    Atomics.add(this.#totals, (this.#at + offset) / WORDS_PER_TOTAL, 1n);
+  countAccessLogDrops(lines: number): void {
+    this.#count(PRIMARY.ACCESS_LOG_DROPS, lines);
+  }
+
+  #count(offset: number, times = 1): void {
+    Atomics.add(this.#totals, (this.#at + offset) / WORDS_PER_TOTAL, BigInt(times));
   }
 }
 

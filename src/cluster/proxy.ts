@@ -112,6 +112,7 @@ export class Proxy {
       ...shared,
       region,
       countedRules: () => this.#rules.counted,
+      totals: this.#totals,
       catchUpCounters: () => this.#oldCounters?.catchUp(),
       isUpgrade: Boolean(parts.memory),
       control: this.#control(),
@@ -160,7 +161,7 @@ export class Proxy {
   /** Resolves when routes and geo are in force and a worker is there; rejects where that cannot be. */
   async prepare(): Promise<void> {
     this.#prepareRules(this.#config);
-    await this.#rules.use();
+    await this.#useRules();
     const services = this.#services.map((service) => service.prepare?.());
     await Promise.all([this.#databases.start(), this.#supervisor.firstReady, ...services]);
     await this.#remember();
@@ -216,11 +217,12 @@ export class Proxy {
     this.#sweep.useInterval(config.bindingGcIntervalSecs * 1000);
     const snapshot = this.#publisher.useRegion(config.region);
     if (snapshot !== null) this.#publish(snapshot);
-    await this.#rules.use();
+    await this.#useRules();
   }
 
-  /** Reads the databases now instead of at the next interval. */
+  /** Reads the databases now instead of at the next interval, and goes on in the files that are there now. */
   async reload(): Promise<void> {
+    for (const service of this.#services) service.reopen?.();
     await this.#databases.refreshNow();
   }
 
@@ -320,6 +322,17 @@ export class Proxy {
     this.#rules.prepare(rules, [...this.#ruleListeners.values()]);
   }
 
+  /** Resolves when the workers choose by them. */
+  async #useRules(): Promise<void> {
+    const areTaken = this.#rules.use();
+    this.#tellNames();
+    await areTaken;
+  }
+
+  #tellNames(): void {
+    for (const service of this.#services) service.useNames?.();
+  }
+
   #publishAgain(pools: PoolMembers): void {
     const snapshot = this.#publisher.usePools(pools);
     if (snapshot !== null) this.#publish(snapshot);
@@ -379,7 +392,10 @@ export class Proxy {
       totals: this.#totals,
       placeable: () => this.#publisher.placeable(),
       useRouting: (snapshot) => this.#publish(snapshot),
-      useGeo: (region) => this.#supervisor.regions.use(NATIVE_REGION_KIND.GEO, region),
+      useGeo: (region) => {
+        this.#supervisor.regions.use(NATIVE_REGION_KIND.GEO, region);
+        this.#tellNames();
+      },
       logger,
     });
   }

@@ -5,6 +5,7 @@ import type { EventLog } from '../application/event-log.js';
 import type { BoundListener } from '../application/listener-config.js';
 import type { Reloader } from '../application/ports/reloader.js';
 import type { ProxyConfig } from '../application/proxy-config.js';
+import type { RunTotals } from '../application/run-totals.js';
 import type { ControlRegion } from '../domain/shared/control-region.js';
 import type { PublishedBackend } from '../domain/shared/routes-writer.js';
 import type { WorkerSupervisor } from './worker-supervisor.js';
@@ -19,9 +20,13 @@ export interface Service {
   configure(config: ProxyConfig): void;
   /** Another routing table is in force; also called once before start(). */
   useBackends?(published: readonly PublishedBackend[]): void;
+  /** Listeners, rules or the geo database may be other ones; also called once before start(). */
+  useNames?(): void;
+  /** SIGHUP. */
+  reopen?(): void;
   /** The drain begins. Idempotent. */
   stop(): void;
-  /** After stop(); resolves when the process may end. */
+  /** After stop(), when all workers have ended; resolves when the process may end. */
   close?(): Promise<void>;
 }
 
@@ -49,6 +54,7 @@ export interface ServiceParts {
   readonly acceptor: NativeAcceptor;
   readonly supervisor: WorkerSupervisor;
   readonly control: PrimaryControl;
+  readonly totals: RunTotals;
   readonly countedRules: () => readonly CountedRule[];
   /** Whoever wants to know counters calls this first: an older version, which drains, counts on. */
   readonly catchUpCounters: () => void;

@@ -1,4 +1,5 @@
 /** The primary's services: one line each. */
+import { AccessLogService } from './access-log-service.js';
 import { AccessListsService } from './access-lists-service.js';
 import { AdmissionUpkeep } from './admission-upkeep.js';
 import { ApiService } from './api-service.js';
@@ -13,6 +14,8 @@ import { Watchdog } from './watchdog.js';
 type MakeService = (parts: ServiceParts) => Service;
 
 const SERVICES: readonly MakeService[] = [
+  // First, for it may refuse a configuration.
+  (parts) => new AccessLogService(parts),
   (parts) => new AccessListsService(parts),
   (parts) => new AdmissionUpkeep(parts),
   (parts) => new BackendStateKeeper(parts),

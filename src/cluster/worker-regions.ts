@@ -30,6 +30,11 @@ export class WorkerRegions {
     previous?.close();
   }
 
+  /** Of the one in force. */
+  fdOf(kind: number): number | null {
+    return this.#regions.get(kind)?.fd ?? null;
+  }
+
   /** To a worker that has none yet. */
   sendAll(process: WorkerProcess): void {
     for (const kind of this.#regions.keys()) this.#send(kind, process);

@@ -103,6 +103,7 @@ function startRelay(): NativeRelay {
       if (kind === NATIVE_REGION_KIND.GEO) batch.useCountries(new GeoTable(mapped));
       if (kind === NATIVE_REGION_KIND.ACCESS) batch.useLists(new AccessLists(mapped));
       if (kind === NATIVE_REGION_KIND.RULES) return rules.take(mapped);
+      if (kind === NATIVE_REGION_KIND.ACCESS_LOG) return relay.useAccessLog(mapped);
       // Once nothing on the stack holds the one before.
       if (taken.has(kind)) setImmediate(() => native.releaseUnusedRegions());
       taken.add(kind);

@@ -65,6 +65,7 @@ export const METRICS = {
   edgeproxy_routing_backends: gauge('Backends of the routing table in force.'),
   edgeproxy_splice_pipes: gauge('Pipes for splicing, used and kept.'),
   edgeproxy_splice_fallback_total: counter('Times that a stream was copied for want of a pipe.'),
+  edgeproxy_access_log_dropped_total: counter('Lines of the access log that were lost.'),
 } as const satisfies Readonly<Record<string, MetricDescription>>;
 
 export type MetricName = keyof typeof METRICS;

@@ -85,6 +85,7 @@ export class ProxyMetrics {
       edgeproxy_routing_backends: [one(this.#backends.count)],
       edgeproxy_splice_pipes: gauge(WORKER.SPLICE_PIPES),
       edgeproxy_splice_fallback_total: total(WORKER.SPLICE_FALLBACKS),
+      edgeproxy_access_log_dropped_total: [one(this.#totals.ofPrimary(PRIMARY.ACCESS_LOG_DROPS))],
     };
   }
 

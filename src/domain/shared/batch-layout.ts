@@ -50,13 +50,15 @@ export const RESPONSE = {
    * connection ends; 0 = none. Of the first answer only: a retry keeps what the connection has.
    */
   CLIENT: 6,
-  /** Bits of RESPONSE_FLAG. */
+  /** Bits of RESPONSE_FLAG, then twice the rule that the client is for. */
   FLAGS: 7,
 } as const;
 export const ADMITTED_SLOT = -0x80000000;
 export const RESPONSE_FLAG = { TRIAL: 1 } as const;
 /** Above it in RESPONSE.FLAGS stands the label of the rule that has chosen, see RuleLabels; 0 = none has. */
 export const RESPONSE_RULE_SHIFT = 16;
+/** And below that its number, see POOL, which the primary knows it by. */
+export const RESPONSE_NUMBER_SHIFT = 4;
 export const RESPONSE_WORDS = 8;
 /** CLOCK_MONOTONIC at the beginning of the batch: whole seconds, and microseconds of which 32 bits are kept. */
 export const CLOCK = { SECS: 0, MICROS: 1 } as const;
@@ -132,7 +134,7 @@ export const FILTER_NUMBERS = 7;
 export const BATCH_LAYOUT = [
   [BATCH_CAPACITY, MAX_TRIES, CLOCK, CLOCK_WORDS],
   [REQUEST, REQUEST_FLAG, REQUEST_WORDS, NAME_BYTES, ALPN_AT],
-  [RESPONSE, RESPONSE_FLAG, RESPONSE_RULE_SHIFT, ADMITTED_SLOT, RESPONSE_WORDS],
+  [RESPONSE, RESPONSE_FLAG, RESPONSE_RULE_SHIFT, RESPONSE_NUMBER_SHIFT, ADMITTED_SLOT, RESPONSE_WORDS],
   [RECORD, RECORD_NUMBERS, RECORD_NAME_BYTES, MOST_LISTED, CONNECTION_STATES, FILTER, FILTER_NUMBERS],
   [LISTENER, LISTENER_WORDS, LISTENER_FLAG],
 ] as const;

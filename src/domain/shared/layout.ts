@@ -26,6 +26,7 @@
  * 64-bit counters take two words, aligned to eight bytes. Only C++ adds to those of workers, only the primary to its own.
  */
 
+import { ACCESS_LAYOUT } from '../access-log/access-layout.js';
 import { BATCH_LAYOUT } from './batch-layout.js';
 
 export const WORDS_PER_LINE = 16;
@@ -97,6 +98,8 @@ export const PRIMARY = {
   WORKER_RESTARTS: 0,
   /** Looks at the routing database, by ROUTING_READS. */
   ROUTING_READS: 2,
+  /** Lines of the access log that were lost. */
+  ACCESS_LOG_DROPS: 8,
 } as const;
 export const PRIMARY_LINES = 1;
 export const ROUTING_READS = ['changed', 'unchanged', 'failed'] as const;
@@ -366,7 +369,7 @@ export const MAX_WORKERS = 128;
 /** A country keeps its region in one byte, and 0 means none. */
 export const MAX_REGIONS = 255;
 
-/** FNV-1a over every constant above and those of the batch: a worker of another build refuses the region instead of misreading it. */
+/** FNV-1a over every constant above, those of the batch and those of the access log: a worker of another build refuses the region instead of misreading it. */
 export const LAYOUT_HASH = fnv1a(
   JSON.stringify([
     [HEADER, HEADER_LINES, ROUTES_CONTROL, ROUTES_CONTROL_LINES, REJECT_REASONS, BACKEND_ERRORS, END_REASONS],
@@ -378,6 +381,7 @@ export const LAYOUT_HASH = fnv1a(
     [WORKER, WORKER_LINES, BACKEND, BACKEND_LINES, WORKER_ROW, WORKER_ROW_LINES, BINDING, BINDING_WORDS, BINDING_WAYS],
     [ROUTES_HEADER, COUNTRIES, COUNTRY_LINES, ROUTE, ROUTE_LINES, ROUTE_FLAG],
     BATCH_LAYOUT,
+    ACCESS_LAYOUT,
   ]),
 );
 

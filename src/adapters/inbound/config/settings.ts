@@ -5,6 +5,7 @@
 import type { ProxyConfig } from '../../../application/proxy-config.js';
 import { MAX_TRIES } from '../../../domain/shared/batch-layout.js';
 import { MAX_BACKENDS, MAX_WORKERS } from '../../../domain/shared/layout.js';
+import { ACCESS_LOG_SETTINGS } from './access-log-settings.js';
 import { ADMISSION_SETTINGS } from './admission-settings.js';
 import { API_SETTINGS } from './api-settings.js';
 import { BACKEND_STATE_SETTINGS } from './backend-state-settings.js';
@@ -267,6 +268,7 @@ export const SETTINGS: { readonly [K in SettingKey]: Setting<ProxyConfig[K]> } =
   ...METRICS_SETTINGS,
   ...API_SETTINGS,
   ...LOG_SETTINGS,
+  ...ACCESS_LOG_SETTINGS,
 };
 
 export const SETTING_KEYS = Object.keys(SETTINGS) as SettingKey[];

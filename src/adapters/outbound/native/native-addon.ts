@@ -16,7 +16,7 @@ export interface NativeError extends Error {
 }
 
 /** What a region sent through a channel is; `argument` of the message. */
-export const NATIVE_REGION_KIND = { GEO: 1, ACCESS: 2, RULES: 3 } as const;
+export const NATIVE_REGION_KIND = { GEO: 1, ACCESS: 2, RULES: 3, ACCESS_LOG: 4 } as const;
 
 export interface NativeRegion {
   /** The memfd; the caller closes it with closeFd. */
@@ -107,6 +107,8 @@ export interface NativeAcceptor {
   retireListener(fd: number): Promise<void>;
   /** Takes other limits into force, for what is accepted from now on; before, only the one per worker is. */
   configure(limits: NativeEntryLimits & Pick<NativeAcceptorOptions, 'maxConnectionsPerWorker'>): void;
+  /** Whom it refuses itself is told of in the last ring of that region, see domain/access-log/access-layout.ts. Once. */
+  useAccessLog(region: SharedArrayBuffer): void;
   /** Both ends of the worker's channel: what the worker never read is taken back from `workerEnd` when it dies. */
   workerUp(index: number, primaryEnd: number, workerEnd: number): void;
   /** Takes back what the dead worker had not read and hands it to the others; resets its ACTIVE. Resolves when done. */
@@ -199,6 +201,8 @@ export interface NativeRelay {
   killConnection(isUdp: number, index: number, generation: number): boolean;
   /** UDP: another process reads the datagrams of that listener from here on; sessions go on as long as there are replies. */
   leaveListener(listenerId: number): void;
+  /** Connections that begin from here on are told of in this worker's ring of that region. */
+  useAccessLog(region: SharedArrayBuffer): void;
   /** No more accepting (reuseport); what is established goes on. */
   drain(): void;
   /** Connections open or connecting. */
