@@ -1,11 +1,12 @@
 /** Backends that register themselves: what they do to the routing, and what is left of them after a restart. */
+import Database from 'better-sqlite3';
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import Database from 'better-sqlite3';
 import { API_ENV, AdminApi, registration } from '../support/admin-api.js';
 import { nameAndEnd } from '../support/backend-behaviours.js';
+import { rowsOf } from '../support/database-rows.js';
 import { eventually } from '../support/eventually.js';
-import { startProxy, type ProxyProcess } from '../support/proxy-process.js';
+import { startProxy } from '../support/proxy-process.js';
 import { edit } from '../support/routing-edits.js';
 import type { Owner } from '../support/scratch-directory.js';
 import { startBackend } from '../support/tcp-backend.js';
@@ -19,15 +20,6 @@ const SHORT = { ...API_ENV, ...NO_AFFINITY, EDGEPROXY_HEARTBEAT_TTL_SECS: '1' };
 
 async function named(owner: Owner, name: string): Promise<number> {
   return (await startBackend(owner, nameAndEnd(name))).port;
-}
-
-function rowsOf(proxy: ProxyProcess, query: string): unknown[] {
-  const database = new Database(proxy.databasePath, { readonly: true });
-  try {
-    return database.prepare(query).all();
-  } finally {
-    database.close();
-  }
 }
 
 /** How a client without a backend is turned away. */
@@ -45,7 +37,7 @@ describe('a backend that registers', TIME_LIMIT, () => {
     const answer = await api.expect(201, 'POST', '/api/v1/register', { body });
     assert.deepEqual([answer['id'], answer['registered']], ['a', true]);
     assert.equal(await visit(t, proxy), 'a');
-    const [row] = rowsOf(proxy, 'SELECT * FROM backends');
+    const [row] = rowsOf(proxy.databasePath, 'SELECT * FROM backends');
     assert.deepEqual(row, {
       ...{ id: 'a', app: 'web', region: 'sa', country: 'BR', wg_ip: '127.0.0.1', port },
       ...{ healthy: 1, weight: 2, soft_limit: 100, hard_limit: 150, deleted: 0 },
@@ -84,7 +76,7 @@ describe('a backend that registers', TIME_LIMIT, () => {
     const api = await AdminApi.of(proxy);
     await api.expect(201, 'POST', '/api/v1/register', { body: registration('a', 1) });
     const heartbeatAt = () => {
-      const [row] = rowsOf(proxy, 'SELECT registered_at, last_heartbeat_at FROM registrations') as Record<
+      const [row] = rowsOf(proxy.databasePath, 'SELECT registered_at, last_heartbeat_at FROM registrations') as Record<
         string,
         number
       >[];
@@ -120,7 +112,7 @@ describe('a backend that registers', TIME_LIMIT, () => {
       const { field, reason } = await api.refuses(404, 'POST', `/api/v1/heartbeat/${id}`);
       assert.deepEqual([field, reason?.endsWith('register again')], ['id', true]);
     }
-    assert.deepEqual(rowsOf(proxy, 'SELECT id FROM backends'), [{ id: 'b' }]);
+    assert.deepEqual(rowsOf(proxy.databasePath, 'SELECT id FROM backends'), [{ id: 'b' }]);
     await api.expect(201, 'POST', '/api/v1/register', { body: registration('b', 1) });
     assert.equal((await api.expect(200, 'GET', '/api/v1/backends'))['total'], 1);
   });
@@ -160,7 +152,7 @@ describe('what operators change', TIME_LIMIT, () => {
     await api.expect(200, 'PATCH', '/api/v1/backends/b', { body: { weight: 1 } });
     await only('a', { enabled: false });
     await api.expect(200, 'DELETE', '/api/v1/backends/a');
-    assert.deepEqual(rowsOf(proxy, "SELECT deleted FROM backends WHERE id = 'a'"), [{ deleted: 1 }]);
+    assert.deepEqual(rowsOf(proxy.databasePath, "SELECT deleted FROM backends WHERE id = 'a'"), [{ deleted: 1 }]);
   });
 
   it('is refused where the row is not the routing database’s, or was not registered', async (t) => {

@@ -11,6 +11,7 @@ import type { statsSchema } from '../../src/adapters/inbound/api/schemas/stats-s
 import type { workerListSchema } from '../../src/adapters/inbound/api/schemas/worker-schema.js';
 import { echo } from '../support/backend-behaviours.js';
 import { openPage, startBrowser } from '../support/browser.js';
+import { rowsOf } from '../support/database-rows.js';
 import { refused } from '../support/dead-ends.js';
 import { connectPeer } from '../support/peer.js';
 import { startProxy, type ProxyOptions, type ProxyProcess } from '../support/proxy-process.js';
@@ -103,6 +104,29 @@ describe('the live page', TIME_LIMIT, () => {
     await page.locator('#plots path.first[d^="M"]').first().waitFor({ state: 'attached' });
     assert.deepEqual([foreign, faults], [[], []]);
     assert.equal(await page.locator('img').count(), 0);
+  });
+
+  it('drains and enables a backend by a button, for the proxy and in the database', async (t) => {
+    const [one, two] = await Promise.all([startBackend(t, echo), startBackend(t, echo)]);
+    const { proxy, origin } = await startWithApi(t, {
+      workers: 1,
+      backends: [
+        { id: 'one', region: 'sa', port: one.port },
+        { id: 'two', region: 'eu', port: two.port },
+      ],
+    });
+    const { page } = await openPage(t, browser, origin);
+    await page.getByRole('button', { name: 'drain one' }).click();
+    await saysOf(page, 'one', 'draining');
+    const draining = "SELECT draining FROM backends WHERE id = 'one'";
+    assert.deepEqual(rowsOf(proxy.databasePath, draining), [{ draining: 1 }]);
+    const client = await connectPeer(t, proxy);
+    await client.write('x');
+    await two.nextPeer();
+    assert.equal(one.peers.length, 0);
+    await page.getByRole('button', { name: 'enable one' }).click();
+    await page.getByRole('button', { name: 'drain one' }).waitFor();
+    assert.deepEqual(rowsOf(proxy.databasePath, draining), [{ draining: 0 }]);
   });
 
   it('fits a phone, filters, and turns the pages of many backends', async (t) => {
