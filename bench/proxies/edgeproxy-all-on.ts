@@ -1,9 +1,13 @@
 /** This proxy with everything switched off that can be, and with everything on: the two sides of the work all-on. */
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import type { ProxyDefinition } from '../src/model.js';
 import { edgeproxyWith } from './edgeproxy.js';
 
 const NETWORKS = 1_000;
 const WORKS = ['all-on'];
+/** Rotated away beside it, all of it at most 200 MB. */
+const ACCESS_LOG = join(tmpdir(), 'edgeproxy-bench-access.log');
 
 const OFF = {
   EDGEPROXY_WATCHDOG_SECS: '0',
@@ -60,6 +64,14 @@ export const edgeproxyAllOn: readonly ProxyDefinition[] = [
   ...(['reuseport', 'handoff'] as const).flatMap((accept) => [
     flavour(accept, 'all-off', OFF),
     flavour(accept, 'all-on', ON),
+    {
+      ...flavour(accept, 'all-off-access-log', {
+        ...OFF,
+        EDGEPROXY_ACCESS_LOG: ACCESS_LOG,
+        EDGEPROXY_ACCESS_LOG_MAX_FILES: '1',
+      }),
+      isContext: true,
+    },
   ]),
   { ...flavour('handoff', 'all-on-pool', { ...ON, EDGEPROXY_POOL_ENABLED: 'on' }), isContext: true },
 ];
