@@ -98,7 +98,7 @@ async function main(): Promise<void> {
   const other = promClient();
   const loop = monitorEventLoopDelay({ resolution: 1 });
   console.log(`${backends} backends, ${workers} workers, CPU time: least, median, most of ${rounds - 3} rounds`);
-  await measure('gather', region, async () => metrics.samples());
+  await measure('gather', region, () => Promise.resolve(metrics.samples()));
   let bytes = 0;
   loop.enable();
   await measure('gather and write', region, async () => (bytes = (await exposition.render(metrics.samples())).length));

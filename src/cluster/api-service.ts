@@ -1,25 +1,23 @@
-/**
- * The admin API and auto-discovery. Its code is loaded only where it is switched on. During an upgrade the old version still
- * has the address: the new one asks for it until the old one, which drains, has let go of it.
- */
+/** The admin API and auto-discovery. Their code is loaded only where they are switched on. */
 import { hostname } from 'node:os';
 import type { ApiServer } from '../adapters/inbound/api/api-server.js';
 import { foreignMessage } from '../adapters/outbound/foreign-message.js';
 import { settledWithin } from '../adapters/outbound/settled-within.js';
 import type { RegisteredBackends } from '../application/discovery/registered-backends.js';
 import { LimitedLog } from '../application/limited-log.js';
+import type { ListenAddress } from '../application/listener-config.js';
 import { LiveView } from '../application/live-view.js';
 import type { ProxyConfig } from '../application/proxy-config.js';
 import { EdgeproxyError } from '../domain/edgeproxy-error.js';
 import { BindingTable } from '../domain/shared/binding-table.js';
 import type { PublishedBackend } from '../domain/shared/routes-writer.js';
+import { AwaitedAddress } from './awaited-address.js';
 import { BindingCount } from './binding-count.js';
 import { LiveDirectories } from './live-directories.js';
 import { openDiscovery } from './open-discovery.js';
 import { scheduleInBackground } from './schedule.js';
 import type { Service, ServiceParts } from './service.js';
 
-const RETRY_MS = 200;
 const BINDINGS_MS = 10_000;
 /** For the last heartbeats, before the address is let go of. */
 const SAVE_MS = 1_000;
@@ -34,7 +32,7 @@ export class ApiService implements Service {
   #directory: RegisteredBackends | null = null;
   #server: ApiServer | null = null;
   #published: readonly PublishedBackend[] | null = null;
-  #cancelRetry: () => void = () => undefined;
+  #address: AwaitedAddress | null = null;
   #isStopped = false;
   #closed: Promise<void> = Promise.resolve();
 
@@ -83,7 +81,15 @@ export class ApiService implements Service {
       pages: await readLivePage(),
       onFailure: (error) => this.#log.write('warn', { reason: foreignMessage(error) }, 'the admin API failed'),
     });
-    await this.#listen(config);
+    this.#address = new AwaitedAddress({
+      server: this.#server,
+      address: config.apiListen,
+      isUpgrade: this.#parts.isUpgrade,
+      onServed: (bound, isLate) => this.#served(bound, isLate),
+      refusal: (cause) => listenError(config, cause),
+      onGivenUp: (error) => this.#parts.logger.error({ error }, 'the admin API cannot be served'),
+    });
+    await this.#address.open();
   }
 
   start(): void {
@@ -95,7 +101,7 @@ export class ApiService implements Service {
   stop(): void {
     if (this.#isStopped) return;
     this.#isStopped = true;
-    this.#cancelRetry();
+    this.#address?.stop();
     this.#bindings.stop();
     this.#closed = this.#close();
   }
@@ -110,6 +116,12 @@ export class ApiService implements Service {
     if (this.#directory !== null) await settledWithin(this.#directory.stop(), SAVE_MS);
     this.#server?.close();
     this.#log.close();
+  }
+
+  async #served({ address, port }: ListenAddress, isLate: boolean): Promise<void> {
+    this.#parts.logger.info({ address, port }, 'the admin API is served');
+    // The old version has written what it had heard up to here.
+    if (isLate) await this.#directory?.load();
   }
 
   #makeView(): LiveView {
@@ -132,30 +144,6 @@ export class ApiService implements Service {
     if (this.#directory === null || this.#published === null) return;
     const ids = new Set(this.#published.map(({ backend }) => backend.id));
     this.#directory.useBackends((id) => ids.has(id));
-  }
-
-  async #listen(config: ProxyConfig): Promise<void> {
-    if (this.#server === null) return;
-    const { logger, isUpgrade } = this.#parts;
-    try {
-      const { address, port } = await this.#server.listen(config.apiListen);
-      if (this.#isStopped) this.#server.close();
-      else logger.info({ address, port }, 'the admin API is served');
-    } catch (cause) {
-      const isTaken = (cause as NodeJS.ErrnoException).code === 'EADDRINUSE';
-      if (!isTaken || !isUpgrade) throw listenError(config, cause);
-      this.#cancelRetry = scheduleInBackground(() => void this.#listenAgain(config), RETRY_MS);
-    }
-  }
-
-  async #listenAgain(config: ProxyConfig): Promise<void> {
-    try {
-      await this.#listen(config);
-      // The old version has written what it had heard up to here.
-      await this.#directory?.load();
-    } catch (error) {
-      this.#parts.logger.error({ error }, 'the admin API cannot be served');
-    }
   }
 }
 

@@ -1,7 +1,4 @@
-/**
- * The metrics endpoint. Its code is loaded only where it is switched on. During an upgrade the old version still has
- * the address: the new one asks for it until the old one, which drains, has let go of it.
- */
+/** The metrics endpoint. Its code is loaded only where it is switched on. */
 import type { Exposition } from '../adapters/inbound/metrics/exposition.js';
 import type { MetricsServer } from '../adapters/inbound/metrics/metrics-server.js';
 import { foreignMessage } from '../adapters/outbound/foreign-message.js';
@@ -11,11 +8,10 @@ import type { ProxyConfig } from '../application/proxy-config.js';
 import { EdgeproxyError } from '../domain/edgeproxy-error.js';
 import { BindingTable } from '../domain/shared/binding-table.js';
 import type { PublishedBackend } from '../domain/shared/routes-writer.js';
+import { AwaitedAddress } from './awaited-address.js';
 import { BindingCount } from './binding-count.js';
 import { scheduleInBackground } from './schedule.js';
 import type { Service, ServiceParts } from './service.js';
-
-const RETRY_MS = 200;
 
 export class MetricsService implements Service {
   readonly #parts: ServiceParts;
@@ -25,8 +21,7 @@ export class MetricsService implements Service {
   #config: ProxyConfig | null = null;
   #exposition: Exposition | null = null;
   #server: MetricsServer | null = null;
-  #cancelRetry: () => void = () => undefined;
-  #isStopped = false;
+  #address: AwaitedAddress | null = null;
 
   constructor(parts: ServiceParts) {
     this.#parts = parts;
@@ -64,7 +59,17 @@ export class MetricsService implements Service {
       },
       onFailure: (error) => this.#log.write('warn', { reason: foreignMessage(error) }, 'metrics endpoint failed'),
     });
-    await this.#listen(config);
+    const { logger, isUpgrade } = this.#parts;
+    const { metricsListen, metricsPath: path } = config;
+    this.#address = new AwaitedAddress({
+      server: this.#server,
+      address: metricsListen,
+      isUpgrade,
+      onServed: ({ address, port }) => logger.info({ address, port, path }, 'metrics are served'),
+      refusal: (cause) => listenError(config, cause),
+      onGivenUp: (error) => logger.error({ error }, 'metrics cannot be served'),
+    });
+    await this.#address.open();
   }
 
   start(): void {
@@ -72,35 +77,11 @@ export class MetricsService implements Service {
   }
 
   stop(): void {
-    this.#isStopped = true;
-    this.#cancelRetry();
+    this.#address?.stop();
     this.#bindings.stop();
     this.#server?.close();
     this.#exposition?.close();
     this.#log.close();
-  }
-
-  async #listen(config: ProxyConfig): Promise<void> {
-    if (this.#server === null) return;
-    const { logger, isUpgrade } = this.#parts;
-    const { metricsListen, metricsPath: path } = config;
-    try {
-      const { address, port } = await this.#server.listen(metricsListen);
-      if (this.#isStopped) this.#server.close();
-      else logger.info({ address, port, path }, 'metrics are served');
-    } catch (cause) {
-      const isTaken = (cause as NodeJS.ErrnoException).code === 'EADDRINUSE';
-      if (!isTaken || !isUpgrade) throw listenError(config, cause);
-      this.#cancelRetry = scheduleInBackground(() => void this.#listenAgain(config), RETRY_MS);
-    }
-  }
-
-  async #listenAgain(config: ProxyConfig): Promise<void> {
-    try {
-      await this.#listen(config);
-    } catch (error) {
-      this.#parts.logger.error({ error }, 'metrics cannot be served');
-    }
   }
 }
 
