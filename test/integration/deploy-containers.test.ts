@@ -72,6 +72,25 @@ describe('the image', TIME_LIMIT, () => {
     for (const source of sources) assert.ok(existsSync(join(ROOT, source)) && allowed.includes(source), source);
   });
 
+  it('can be built from what is copied, and from nothing else', async (t) => {
+    const folder = join(await scratchDirectory(t), 'build');
+    for (const words of copies('build')) {
+      const to = words.at(-1) ?? '';
+      for (const source of words.slice(0, -1)) {
+        cpSync(join(ROOT, source), join(folder, to === './' ? source : to), { recursive: true });
+      }
+    }
+    symlinkSync(join(ROOT, 'node_modules'), join(folder, 'node_modules'));
+    // The addon, which takes longest, is compiled by every installation; what TypeScript is made into is what may lack a file.
+    mkdirSync(join(folder, 'build/Release'), { recursive: true });
+    cpSync(join(ROOT, 'build/Release/edgeproxy.node'), join(folder, 'build/Release/edgeproxy.node'));
+    execFileSync('npm', ['run', 'build:ts', '--silent'], { cwd: folder, stdio: 'pipe' });
+    for (const [from = ''] of copies('image').filter(([from]) => from?.startsWith('/build/') === true)) {
+      assert.ok(existsSync(join(folder, from.replace(/^\/build\//, ''))), from);
+    }
+    assert.ok(existsSync(join(folder, 'dist/page/index.html')));
+  });
+
   it('holds all that the proxy needs, and runs it as a user without rights', async (t) => {
     const folder = await assemble(t);
     const entry = /^ENTRYPOINT \["\S+", "\/opt\/edgeproxy\/(\S+)"\]$/m.exec(textOf('Dockerfile'))?.[1] ?? '';
