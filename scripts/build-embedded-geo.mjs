@@ -8,6 +8,7 @@ import { fileURLToPath } from 'node:url';
 /** What the compiler uses beside its own folders. */
 const SHARED_SOURCES = [
   'adapters/outbound/foreign-message.ts',
+  'domain/access-log/access-layout.ts',
   'domain/edgeproxy-error.ts',
   'domain/ip-address.ts',
   'domain/regions.ts',
