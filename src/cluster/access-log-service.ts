@@ -2,8 +2,12 @@
  * The access log as the primary sees it: memory that workers leave their records in, and a thread that makes lines of them. Neither
  * is there before the log is first switched on.
  */
-import type { AccessLogOutput, NameKind } from '../adapters/outbound/access-log/access-log-messages.js';
-import type { AccessLogThread } from '../adapters/outbound/access-log/access-log-thread.js';
+import type {
+  AccessLogOutput,
+  AccessLogThreadData,
+  NameKind,
+} from '../adapters/outbound/access-log/access-log-messages.js';
+import type { AccessLogThread, AccessLogThreadEvents } from '../adapters/outbound/access-log/access-log-thread.js';
 import { LogFile } from '../adapters/outbound/log/log-file.js';
 import { NATIVE_REGION_KIND } from '../adapters/outbound/native/native-addon.js';
 import type { ProxyConfig } from '../application/proxy-config.js';
@@ -25,8 +29,11 @@ interface Memory {
   readonly rings: AccessRings;
 }
 
+type StartThread = (data: AccessLogThreadData, events: AccessLogThreadEvents) => Promise<AccessLogThread>;
+
 export class AccessLogService implements Service {
   readonly #parts: ServiceParts;
+  readonly #startsThread: StartThread;
   readonly #names: Readonly<Record<NameKind, NumberedNames>>;
   #memory: Memory | null = null;
   #output: AccessLogOutput | null = null;
@@ -42,8 +49,9 @@ export class AccessLogService implements Service {
   #isPrepared = false;
   #hasStarted = false;
 
-  constructor(parts: ServiceParts) {
+  constructor(parts: ServiceParts, startsThread: StartThread = startAccessLogThread) {
     this.#parts = parts;
+    this.#startsThread = startsThread;
     this.#names = {
       listener: new NumberedNames(() => [...parts.control.listenerNames()]),
       rule: new NumberedNames(() => parts.countedRules().map(({ number, rule }) => [number, rule])),
@@ -100,8 +108,9 @@ export class AccessLogService implements Service {
     this.#tellDrops();
   }
 
+  /** Whatever fails in it is a thread's death: it ends nothing else, and what is wanted next is still brought about. */
   #apply(): void {
-    this.#change = this.#change.then(() => this.#settle());
+    this.#change = this.#change.then(() => this.#settle()).catch((error: unknown) => this.#fail(error));
   }
 
   /** Brings about what is wanted now. */
@@ -114,29 +123,28 @@ export class AccessLogService implements Service {
 
   async #startThread(output: AccessLogOutput): Promise<void> {
     if (this.#memory === null || !this.#hasStarted) return;
-    const { logger } = this.#parts;
-    const { AccessLogThread: Thread } = await import('../adapters/outbound/access-log/access-log-thread.js');
-    try {
-      const thread = new Thread(
-        { region: this.#memory.buffer, output },
-        {
-          onTrouble: (message) => logger.warn({}, `access log: ${message}`),
-          onDeath: (error) => this.#onDeath(error),
-        },
-      );
-      for (const names of Object.values(this.#names)) names.forget();
-      this.#geoFd = null;
-      this.#thread = thread;
-      // What it finds in the rings may be older than this.
-      this.#tellNames(thread, 0);
-    } catch (error) {
-      this.#onDeath(error);
-    }
     this.#timer ??= setInterval(() => this.#noteDrops(), LOOK_MS).unref();
+    const thread = await this.#startsThread(
+      { region: this.#memory.buffer, output },
+      {
+        onTrouble: (message) => this.#parts.logger.warn({}, `access log: ${message}`),
+        // Of one that was given up already, and may have a successor, nobody wants to know.
+        onDeath: (error) => {
+          if (thread === this.#thread) this.#fail(error);
+        },
+      },
+    );
+    for (const names of Object.values(this.#names)) names.forget();
+    this.#geoFd = null;
+    this.#thread = thread;
+    // What it finds in the rings may be older than this.
+    this.#tellNames(thread, 0);
   }
 
-  #onDeath(error: unknown): void {
+  #fail(error: unknown): void {
     this.#parts.logger.error({ error }, 'the thread of the access log has died; another one follows');
+    // Two would take the same records.
+    this.#thread?.terminate();
     this.#thread = null;
     scheduleInBackground(() => {
       if (this.#hasStarted && this.#thread === null) this.#apply();
@@ -188,6 +196,12 @@ export class AccessLogService implements Service {
     acceptor.useAccessLog(buffer);
     return { buffer, rings: new AccessRings(buffer) };
   }
+}
+
+/** Loaded where there is an access log. */
+async function startAccessLogThread(...args: Parameters<StartThread>): Promise<AccessLogThread> {
+  const { AccessLogThread: Thread } = await import('../adapters/outbound/access-log/access-log-thread.js');
+  return new Thread(...args);
 }
 
 /** The thread opens it later, when nobody waits for what comes of it. */

@@ -14,7 +14,7 @@ export interface AccessLogThreadEvents {
   onDeath(error: Error): void;
 }
 
-/** A thread that hangs in a system call (a dead NFS server) cannot be ended: whoever ends it waits no longer than this. */
+/** A thread that hangs in a system call (a dead NFS server) ends when the call does: whoever ends it waits no longer than this. */
 const END_TIMEOUT_MS = 2000;
 
 export class AccessLogThread {
@@ -39,6 +39,12 @@ export class AccessLogThread {
     this.#worker.ref();
     this.tell({ type: 'end' });
     await settledWithin(this.#gone, END_TIMEOUT_MS);
+    this.terminate();
+  }
+
+  /** Takes no record and writes no line more, once it is back from the system call that it may be in. Idempotent. */
+  terminate(): void {
+    this.#worker.terminate().catch(() => undefined);
     this.#worker.unref();
   }
 }
