@@ -186,12 +186,12 @@ export class ApiServer {
       const headers = { 'Retry-After': '1' };
       return new ApiError('unavailable', 'It cannot be done now.', { reason: printable(thrown.message), headers });
     }
-    const { statusCode = 500, message, ...rest } = thrown;
+    const { statusCode = 500, message } = thrown;
     if (statusCode < 500) {
       const code = CODES.get(statusCode) ?? 'invalid_request';
       return new ApiError(code, 'The request is not right.', { reason: printable(message) });
     }
-    this.#options.onFailure({ message, ...rest });
+    this.#options.onFailure(thrown);
     return new ApiError('internal', 'The proxy has failed to answer.');
   }
 }

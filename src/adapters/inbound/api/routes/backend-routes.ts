@@ -5,14 +5,15 @@ import { ApiError } from '../api-error.js';
 import { endpoint, ok, type Endpoint } from '../endpoint.js';
 import { backendParams } from '../schemas/backend-params.js';
 import { backendJson, backendListSchema, backendSchema } from '../schemas/backend-schema.js';
+import { wholeNumber } from '../schemas/whole-number.js';
 
 const MOST_LISTED = 1000;
 
 const listQuery = z.strictObject({
   region: z.string().optional().describe('Those of a region only.'),
   app: z.string().optional().describe('Those of an application only.'),
-  limit: z.coerce.number().int().min(0).max(MOST_LISTED).default(MOST_LISTED).describe('How many at most.'),
-  offset: z.coerce.number().int().min(0).max(1_000_000).default(0).describe('How many to leave out before the first.'),
+  limit: wholeNumber(0, MOST_LISTED).default(MOST_LISTED).describe('How many at most.'),
+  offset: wholeNumber(0, 1_000_000).default(0).describe('How many to leave out before the first.'),
 });
 
 export function backendEndpoints(view: ProxyView, directory: BackendDirectory): readonly Endpoint[] {

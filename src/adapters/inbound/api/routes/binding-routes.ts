@@ -3,6 +3,7 @@ import type { BindingFilter, BindingPage, Bindings } from '../../../../applicati
 import { parseIpAddress } from '../../../../domain/ip-address.js';
 import { endpoint, invalid, ok, type Endpoint } from '../endpoint.js';
 import { count } from '../schemas/counts.js';
+import { wholeNumber } from '../schemas/whole-number.js';
 
 const MOST_LISTED = 1000;
 
@@ -27,9 +28,14 @@ const bindingListSchema = z.object({
 
 const removedSchema = z.object({ removed: count });
 
+const removeQuery = z.strictObject({
+  ...filterFields,
+  all: z.enum(['true']).optional().describe('Without anything that says which: all of them.'),
+});
+
 const listQuery = z.strictObject({
   ...filterFields,
-  limit: z.coerce.number().int().min(1).max(MOST_LISTED).default(100).describe('How many at most.'),
+  limit: wholeNumber(1, MOST_LISTED).default(100).describe('How many at most.'),
   cursor: z
     .string()
     .regex(/^\d{1,10}$/, 'is not a next_cursor of this list')
@@ -58,10 +64,14 @@ export function bindingEndpoints(bindings: Bindings): readonly Endpoint[] {
         path: '/api/v1/bindings',
         operationId: 'removeBindings',
         summary: 'Forgets bindings: all of them, or those of a client or to a backend',
-        query: z.strictObject(filterFields),
+        query: removeQuery,
         answers: { 200: removedSchema },
       },
-      async ({ query }) => ok({ removed: await bindings.remove(readFilter(query)) }),
+      async ({ query: { all, ...filter } }) => {
+        const isAboutAll = Object.values(filter).every((value) => value === undefined);
+        if (isAboutAll && all === undefined) throw invalid('all', 'say which are meant, or all=true');
+        return ok({ removed: await bindings.remove(readFilter(filter)) });
+      },
     ),
   ];
 }

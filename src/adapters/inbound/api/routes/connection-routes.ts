@@ -11,6 +11,7 @@ import {
   killReportSchema,
   readCursor,
 } from '../schemas/connection-schema.js';
+import { wholeNumber } from '../schemas/whole-number.js';
 
 const MOST_LISTED = 1000;
 const MOST_KILLED = 10_000;
@@ -19,25 +20,21 @@ const filterFields = {
   backend: z.string().optional().describe('Those to that backend only, by its id.'),
   client: z.string().optional().describe('Those of an address, or of a network such as 192.0.2.0/24, only.'),
   listener: z.string().optional().describe('Those of a listener only, by its name.'),
-  worker: z.coerce
-    .number()
-    .int()
-    .min(0)
-    .max(MAX_WORKERS - 1)
+  worker: wholeNumber(0, MAX_WORKERS - 1)
     .optional()
     .describe('Those of a worker only.'),
 };
 
 const listQuery = z.strictObject({
   ...filterFields,
-  limit: z.coerce.number().int().min(1).max(MOST_LISTED).default(100).describe('How many at most.'),
+  limit: wholeNumber(1, MOST_LISTED).default(100).describe('How many at most.'),
   cursor: cursorSchema,
 });
 
 const killQuery = z.strictObject({
   ...filterFields,
   all: z.enum(['true']).optional().describe('Without anything that says which: all of them.'),
-  limit: z.coerce.number().int().min(1).max(MOST_KILLED).default(MOST_KILLED).describe('How many at most.'),
+  limit: wholeNumber(1, MOST_KILLED).default(MOST_KILLED).describe('How many at most.'),
 });
 
 export function connectionEndpoints(connections: Connections): readonly Endpoint[] {
