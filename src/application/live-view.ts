@@ -2,7 +2,14 @@
 import { BackendStates } from '../domain/shared/backend-states.js';
 import { ConnectTimes } from '../domain/shared/connect-times.js';
 import type { ControlRegion } from '../domain/shared/control-region.js';
-import { BACKEND_ERRORS, BREAKER_STATE, END_REASONS, REJECT_REASONS, WORKER } from '../domain/shared/layout.js';
+import {
+  BACKEND_ERRORS,
+  BREAKER_STATE,
+  END_REASONS,
+  REJECT_REASONS,
+  WORKER,
+  WORDS_PER_TOTAL,
+} from '../domain/shared/layout.js';
 import type { PublishedBackend } from '../domain/shared/routes-writer.js';
 import { SharedTotals } from '../domain/shared/shared-totals.js';
 import type { BoundListener } from './listener-config.js';
@@ -37,7 +44,6 @@ export interface LiveViewParts {
   readonly events: () => readonly ProxyEvent[];
 }
 
-const WORDS_PER_TOTAL = 2;
 const MICROS_PER_MS = 1000;
 
 export class LiveView implements ProxyView {

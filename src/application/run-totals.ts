@@ -1,7 +1,5 @@
 import type { ControlRegion } from '../domain/shared/control-region.js';
-import { PRIMARY, ROUTING_READS, type RoutingRead } from '../domain/shared/layout.js';
-
-const WORDS_PER_TOTAL = 2;
+import { PRIMARY, ROUTING_READS, WORDS_PER_TOTAL, type RoutingRead } from '../domain/shared/layout.js';
 
 /** Counts what happens in the primary, in shared memory, where the next version finds it. The primary has the only one. */
 export class RunTotals {

@@ -7,6 +7,7 @@ import {
   WORKER,
   WORKER_LINES,
   WORDS_PER_LINE,
+  WORDS_PER_TOTAL,
   type RejectReason,
 } from '../domain/shared/layout.js';
 import type { Service, ServiceParts } from './service.js';
@@ -21,7 +22,6 @@ const OUR_LACK: ReadonlySet<RejectReason> = new Set([
   'overload_memory',
   'overload_descriptors',
 ]);
-const WORDS_PER_TOTAL = 2;
 
 export class RejectionLog implements Service {
   readonly #region: ControlRegion;

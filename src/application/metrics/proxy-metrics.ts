@@ -12,6 +12,7 @@ import {
   REJECT_REASONS,
   ROUTING_READS,
   WORKER,
+  WORDS_PER_TOTAL,
 } from '../../domain/shared/layout.js';
 import type { PublishedBackend } from '../../domain/shared/routes-writer.js';
 import { SharedTotals } from '../../domain/shared/shared-totals.js';
@@ -25,7 +26,6 @@ export interface CountedRule {
   readonly number: number;
 }
 
-const WORDS_PER_TOTAL = 2;
 const NO_LABELS = {};
 
 export class ProxyMetrics {

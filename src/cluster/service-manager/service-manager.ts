@@ -6,6 +6,7 @@
  */
 import type { NativeAddon, NativeError } from '../../adapters/outbound/native/native-addon.js';
 import type { Logger } from '../../application/ports/logger.js';
+import { monotonicMicros } from '../monotonic-clock.js';
 
 export interface ServiceManagerOptions {
   readonly native: Pick<NativeAddon, 'sendNotification'>;
@@ -52,7 +53,7 @@ export class ServiceManager {
   async reloading(reload: Promise<unknown>): Promise<void> {
     if (this.#isStopping) return;
     this.#reloads++;
-    const micros = process.hrtime.bigint() / 1000n;
+    const micros = monotonicMicros();
     this.#tell('RELOADING=1', `MONOTONIC_USEC=${micros}`, 'STATUS=reloading');
     await reload;
     this.#reloads--;

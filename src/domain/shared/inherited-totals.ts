@@ -22,10 +22,10 @@ import {
   WORDS_PER_LINE,
   WORKER,
   WORKER_ROW,
+  WORDS_PER_TOTAL,
 } from './layout.js';
 import { readTotal } from './total-word.js';
 
-const WORDS_PER_TOTAL = 2;
 const HISTOGRAM_TOTALS = (HISTOGRAM_LINES * WORDS_PER_LINE) / WORDS_PER_TOTAL;
 
 /** Words of all 64-bit totals of a worker's block. */

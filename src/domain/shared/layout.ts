@@ -30,6 +30,8 @@ import { ACCESS_LAYOUT } from '../access-log/access-layout.js';
 import { BATCH_LAYOUT } from './batch-layout.js';
 
 export const WORDS_PER_LINE = 16;
+/** Of a counter of 64 bits, the lower half first. */
+export const WORDS_PER_TOTAL = 2;
 
 /** "EDGP" as a little-endian word. */
 export const MAGIC = 0x50474445;

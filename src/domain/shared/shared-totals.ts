@@ -3,10 +3,8 @@
  * words, so a sum never falls.
  */
 import type { ControlRegion } from './control-region.js';
-import { ACCEPTOR, BACKEND, HISTOGRAM, PRIMARY, WORKER_ROW } from './layout.js';
+import { ACCEPTOR, BACKEND, HISTOGRAM, PRIMARY, WORKER_ROW, WORDS_PER_TOTAL } from './layout.js';
 import { readTotal } from './total-word.js';
-
-const WORDS_PER_TOTAL = 2;
 
 /** What was observed, in the unit of its bounds. */
 export interface HistogramTotals {

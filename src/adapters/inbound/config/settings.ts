@@ -124,7 +124,7 @@ export const SETTINGS: { readonly [K in SettingKey]: Setting<ProxyConfig[K]> } =
     appliesAt: 'start',
     fallback: '16384',
     parser: wholeNumber(1, MAX_BACKENDS),
-    description: 'slots of the routing table; 192 bytes each and 64 more per worker',
+    description: 'slots of the routing table; 384 bytes each and 64 more per worker',
   },
   workers: {
     variable: 'EDGEPROXY_WORKERS',
