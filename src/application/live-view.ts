@@ -19,6 +19,7 @@ import type {
   BackendStatus,
   BreakerState,
   ProxyEvent,
+  ProxyPhase,
   ProxyStats,
   ProxyView,
   WorkerStatus,
@@ -37,7 +38,9 @@ export interface LiveViewParts {
   readonly hostname: string;
   readonly popRegion: () => string;
   readonly uptimeSecs: () => number;
-  readonly isDraining: () => boolean;
+  readonly phase: () => ProxyPhase;
+  /** Counters are those of all versions that count when it returns. */
+  readonly catchUpCounters: () => void;
   readonly isChecked: () => boolean;
   readonly listeners: () => readonly BoundListener[];
   readonly places: () => readonly PlaceFacts[];
@@ -72,13 +75,14 @@ export class LiveView implements ProxyView {
   }
 
   stats(): ProxyStats {
-    const { version, hostname, popRegion, uptimeSecs, isDraining, listeners } = this.#parts;
+    const { version, hostname, popRegion, uptimeSecs, phase, listeners, catchUpCounters } = this.#parts;
+    catchUpCounters();
     return {
       version,
       hostname,
       region: popRegion(),
       uptimeSecs: uptimeSecs(),
-      isDraining: isDraining(),
+      phase: phase(),
       listeners: listeners(),
       connections: this.#connections(),
       bytes: {

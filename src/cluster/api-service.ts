@@ -7,6 +7,7 @@ import type { RegisteredBackends } from '../application/discovery/registered-bac
 import { LimitedLog } from '../application/limited-log.js';
 import type { ListenAddress } from '../application/listener-config.js';
 import { LiveView } from '../application/live-view.js';
+import type { ProxyPhase } from '../application/ports/proxy-view.js';
 import type { ProxyConfig } from '../application/proxy-config.js';
 import { EdgeproxyError } from '../domain/edgeproxy-error.js';
 import { BindingTable } from '../domain/shared/binding-table.js';
@@ -33,7 +34,7 @@ export class ApiService implements Service {
   #server: ApiServer | null = null;
   #published: readonly PublishedBackend[] | null = null;
   #address: AwaitedAddress | null = null;
-  #isStopped = false;
+  #phase: ProxyPhase = 'starting';
   #closed: Promise<void> = Promise.resolve();
 
   constructor(parts: ServiceParts) {
@@ -93,14 +94,15 @@ export class ApiService implements Service {
   }
 
   start(): void {
+    this.#phase = 'serving';
     if (this.#config?.isApiEnabled !== true) return;
     this.#bindings.useInterval(BINDINGS_MS);
     this.#directory?.start();
   }
 
   stop(): void {
-    if (this.#isStopped) return;
-    this.#isStopped = true;
+    if (this.#phase === 'draining') return;
+    this.#phase = 'draining';
     this.#address?.stop();
     this.#bindings.stop();
     this.#closed = this.#close();
@@ -125,14 +127,15 @@ export class ApiService implements Service {
   }
 
   #makeView(): LiveView {
-    const { region, supervisor, control } = this.#parts;
+    const { region, supervisor, control, catchUpCounters } = this.#parts;
     return new LiveView({
       region,
       version: control.version,
       hostname: hostname(),
       popRegion: () => this.#config?.region ?? '',
       uptimeSecs: () => process.uptime(),
-      isDraining: () => this.#isStopped,
+      phase: () => this.#phase,
+      catchUpCounters,
       isChecked: () => this.#config?.isHealthCheckEnabled === true,
       listeners: () => control.bound(),
       places: () => supervisor.places,

@@ -100,7 +100,7 @@ describe('edgeproxy status and top', TIME_LIMIT, () => {
     assert.match(stdout, /^connections +1 active, 1 in all$/m);
     assert.match(stdout, /^ +0 +\d+ +ready +\d +\d+ +0$/m);
     assert.match(stdout, /^b0 +test +sa +127\.0\.0\.1:\d+ +enabled +1 +1 +0 /m);
-    assert.match(stdout, /^evil\?\[2J\?\?\?31m +test/m);
+    assert.match(stdout, /^evil\?\[2J\?\?\?31m +test +sa +127\.0\.0\.1:\d+ +weight 0 /m);
     assert.doesNotMatch(stdout, /[^\x20-\x7e\n]/);
   });
 

@@ -3,14 +3,17 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { ApiError } from '../../src/adapters/inbound/api/api-error.js';
 import { ApiServer } from '../../src/adapters/inbound/api/api-server.js';
-import { endpoint, ok, type Endpoint } from '../../src/adapters/inbound/api/endpoint.js';
+import { endpoint, type Answer, type Endpoint } from '../../src/adapters/inbound/api/endpoint.js';
 import { backendEndpoints } from '../../src/adapters/inbound/api/routes/backend-routes.js';
 import { bindingEndpoints } from '../../src/adapters/inbound/api/routes/binding-routes.js';
 import { connectionEndpoints } from '../../src/adapters/inbound/api/routes/connection-routes.js';
+import { healthEndpoints } from '../../src/adapters/inbound/api/routes/health-routes.js';
 import type { BackendDirectory } from '../../src/application/ports/backend-directory.js';
 import type { Bindings } from '../../src/application/ports/bindings.js';
 import type { Connections } from '../../src/application/ports/connections.js';
 import type { ProxyView } from '../../src/application/ports/proxy-view.js';
+import { EdgeproxyError } from '../../src/domain/edgeproxy-error.js';
+import type { Owner } from '../support/scratch-directory.js';
 
 type Query = Readonly<Record<string, unknown>>;
 
@@ -86,29 +89,55 @@ describe('a query of the admin API', () => {
   });
 });
 
+describe('GET /health', () => {
+  it('says whether clients are taken', async () => {
+    const directory = { count: 0 } as BackendDirectory;
+    const said: unknown[] = [];
+    for (const phase of ['starting', 'serving', 'draining'] as const) {
+      const view = { stats: () => ({ version: '1.2.3', uptimeSecs: 1, phase }) } as ProxyView;
+      const { body } = (await ask(healthEndpoints(view, directory), 'health', {})) as Answer;
+      said.push((body as { readonly status: string }).status);
+    }
+    assert.deepEqual(said, ['starting', 'ok', 'draining']);
+  });
+});
+
 describe('a fault of the admin API', () => {
-  it('is told as it was thrown, and answered without a word about it', async (t) => {
+  /** What it answers where an endpoint throws that, and what it tells the log. */
+  async function answerTo(owner: Owner, thrown: Error) {
     const failures: unknown[] = [];
-    const description = { method: 'GET', path: '/fault', operationId: 'fault', summary: '', answers: {} } as const;
-    const fault = new TypeError('of the test');
     const server = new ApiServer({
       token: null,
       requestsPerSec: 0,
       version: '1.2.3',
       endpoints: [
-        endpoint(description, () => {
-          if (failures.length === 0) throw fault;
-          return ok({});
+        endpoint({ method: 'GET', path: '/fault', operationId: 'fault', summary: '', answers: {} }, () => {
+          throw thrown;
         }),
       ],
       pages: [],
       onFailure: (error) => failures.push(error),
     });
-    t.after(() => server.close());
+    owner.after(() => server.close());
     const { address, port } = await server.listen({ address: '127.0.0.1', port: 0 });
     const response = await fetch(`http://${address}:${port}/fault`);
-    assert.equal(response.status, 500);
-    assert.doesNotMatch(await response.text(), /of the test/);
+    return { status: response.status, text: await response.text(), failures };
+  }
+
+  it('is told as it was thrown, and answered without a word about it', async (t) => {
+    const fault = new TypeError('of the test');
+    const { status, text, failures } = await answerTo(t, fault);
+    assert.equal(status, 500);
+    assert.doesNotMatch(text, /of the test/);
     assert.equal(failures[0], fault);
+  });
+
+  it('is none where the database refuses or hangs; after a time-out it may yet be done', async (t) => {
+    const failure = (code: `EP_${string}`) => new EdgeproxyError(code, 'x', { source: 'internal' });
+    const locked = await answerTo(t, failure('EP_DB_LOCKED'));
+    const hung = await answerTo(t, failure('EP_DB_TIMEOUT'));
+    assert.deepEqual([locked.status, hung.status, locked.failures, hung.failures], [503, 503, [], []]);
+    assert.doesNotMatch(locked.text, /may yet be done/);
+    assert.match(hung.text, /may yet be done/);
   });
 });

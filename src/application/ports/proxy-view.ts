@@ -2,13 +2,16 @@ import type { Backend } from '../../domain/backend.js';
 import type { BackendError, EndReason, RejectReason } from '../../domain/shared/layout.js';
 import type { BoundListener } from '../listener-config.js';
 
+/** Clients are taken while it is serving alone. */
+export type ProxyPhase = 'starting' | 'serving' | 'draining';
+
 export interface ProxyStats {
   readonly version: string;
   readonly hostname: string;
   /** This POP's. */
   readonly region: string;
   readonly uptimeSecs: number;
-  readonly isDraining: boolean;
+  readonly phase: ProxyPhase;
   readonly listeners: readonly BoundListener[];
   readonly connections: {
     /** With those that were turned away. */

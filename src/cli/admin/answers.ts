@@ -46,6 +46,8 @@ const backend = z.object({
   breaker: text,
   draining: z.boolean(),
   enabled: z.boolean(),
+  silent: z.boolean(),
+  weight: count,
   rtt_ms: count.nullable(),
 });
 

@@ -43,11 +43,13 @@ export function addressOf({ ip, port }: Pick<BackendRow, 'ip' | 'port'>): string
 }
 
 /** The worst that is known of it. */
-export function stateOf({ enabled, draining, health, breaker }: BackendRow): string {
+export function stateOf({ silent, enabled, draining, health, breaker, weight }: BackendRow): string {
+  if (silent) return 'silent';
   if (!enabled) return 'disabled';
   if (health === 'unhealthy') return 'down';
   if (breaker !== 'closed') return `breaker ${breaker.replace('_', '-')}`;
   if (draining) return 'draining';
+  if (weight === 0) return 'weight 0';
   return health === 'healthy' ? 'up' : 'enabled';
 }
 

@@ -33,6 +33,7 @@ export class ServiceManager {
   #isServing: () => boolean = () => true;
   #status = '';
   #reloads = 0;
+  #isReady = false;
   #isStopping = false;
   #hasLeft = false;
   #hasWarned = false;
@@ -43,15 +44,16 @@ export class ServiceManager {
 
   /** Clients are taken. From here on it shows signs of life, as long as `isServing` says that somebody takes clients. */
   ready(status: string, isServing: () => boolean): void {
+    this.#isReady = true;
     this.#status = status;
     this.#isServing = isServing;
     this.#tell('READY=1', `MAINPID=${process.pid}`, `STATUS=${status}`);
     this.#watch();
   }
 
-  /** Around a reload; several may overlap. */
+  /** Around a reload; several may overlap. One that is asked for during the start says nothing: it would call the start done. */
   async reloading(reload: Promise<unknown>): Promise<void> {
-    if (this.#isStopping) return;
+    if (!this.#isReady || this.#isStopping) return;
     this.#reloads++;
     const micros = monotonicMicros();
     this.#tell('RELOADING=1', `MONOTONIC_USEC=${micros}`, 'STATUS=reloading');

@@ -19,7 +19,8 @@ export const API_ERRORS = {
   internal: { status: 500, meaning: 'a fault of the proxy; the log says more' },
   unavailable: {
     status: 503,
-    meaning: 'it cannot be done now, the routing database cannot be written for instance; nothing has changed',
+    meaning:
+      'it cannot be done now, the routing database cannot be written for instance; nothing has changed, unless `message` says that it may yet be done',
   },
   table_full: { status: 507, meaning: 'there is no room for another backend, see EDGEPROXY_MAX_BACKENDS' },
 } as const satisfies Readonly<Record<string, { readonly status: number; readonly meaning: string }>>;

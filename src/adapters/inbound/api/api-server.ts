@@ -184,7 +184,10 @@ export class ApiServer {
   #translated(thrown: FastifyError | EdgeproxyError): ApiError {
     if (thrown instanceof EdgeproxyError) {
       const headers = { 'Retry-After': '1' };
-      return new ApiError('unavailable', 'It cannot be done now.', { reason: printable(thrown.message), headers });
+      // The thread that was not waited for any longer goes on.
+      const message =
+        thrown.code === 'EP_DB_TIMEOUT' ? 'It took too long, and may yet be done.' : 'It cannot be done now.';
+      return new ApiError('unavailable', message, { reason: printable(thrown.message), headers });
     }
     const { statusCode = 500, message } = thrown;
     if (statusCode < 500) {

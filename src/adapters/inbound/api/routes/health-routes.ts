@@ -5,7 +5,9 @@ import { endpoint, ok, type Endpoint } from '../endpoint.js';
 import { count } from '../schemas/counts.js';
 
 const healthSchema = z.object({
-  status: z.enum(['ok', 'draining']),
+  status: z
+    .enum(['starting', 'ok', 'draining'])
+    .describe('starting: it takes no clients yet; draining: none any more.'),
   version: z.string(),
   registered_backends: count,
   uptime_secs: z.number().nonnegative(),
@@ -23,9 +25,9 @@ export function healthEndpoints(view: ProxyView, directory: BackendDirectory): r
         isOpen: true,
       },
       () => {
-        const { version, uptimeSecs, isDraining } = view.stats();
+        const { version, uptimeSecs, phase } = view.stats();
         return ok({
-          status: isDraining ? 'draining' : 'ok',
+          status: phase === 'serving' ? 'ok' : phase,
           version,
           registered_backends: directory.count,
           uptime_secs: uptimeSecs,

@@ -52,6 +52,6 @@ export function statsJson(stats: ProxyStats): z.input<typeof statsSchema> {
     },
     bindings: stats.bindings,
     backends: stats.backends,
-    draining: stats.isDraining,
+    draining: stats.phase === 'draining',
   };
 }
