@@ -25,7 +25,9 @@ void AccessRing::Write(const AccessRecord& record, const char* name) {
   // Acquire: the reader has taken what is written over.
   const uint32_t used = head - ring_->tail.load(std::memory_order_acquire);
   const auto needed = static_cast<uint32_t>(1 + (record.name_length + kAccessUnitBytes - 1) / kAccessUnitBytes);
-  if (used > units_ || units_ - used < needed) {
+  // Of rejections there can be any number: they leave half of the ring to connections that end.
+  const uint32_t room = (record.flags & kAccessRejected) != 0 ? units_ / 2 : units_;
+  if (used > room || room - used < needed) {
     ring_->dropped.store(ring_->dropped.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
     return;
   }

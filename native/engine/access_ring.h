@@ -2,7 +2,8 @@
 // primary reads. A mirror of src/domain/access-log/access-layout.ts, which explains each word and is part of the layout hash.
 //
 // One writes, one reads. A record is there once `head` says so, so a process killed in the middle of one leaves nothing of it,
-// and its successor goes on at the same place. A full ring drops and counts: nobody ever waits for the reader.
+// and its successor goes on at the same place. A full ring drops and counts, of rejections a half-full one does: nobody ever
+// waits for the reader.
 #pragma once
 
 #include <atomic>

@@ -4,9 +4,10 @@
 namespace edgeproxy::test {
 
 namespace {
-void Write(AccessRegion& region, uint32_t port, const std::string& name = "") {
+void Write(AccessRegion& region, uint32_t port, const std::string& name = "", uint32_t flags = 0) {
   AccessRecord record;
   record.port = port;
+  record.flags = flags;
   record.name_length = static_cast<uint32_t>(name.size());
   region.ring().Write(record, name.data());
 }
@@ -51,6 +52,24 @@ TEST(DropsAndCounts, "what has no room is dropped whole and counted, what is the
   CHECK_EQ(region.first().dropped, 3);
   Write(region, 101, std::string(100, 'x'));
   CHECK_EQ(region.Take().back().name.size(), 100);
+}
+
+TEST(LeavesRoomForEnds, "rejections fill half of a ring, and connections that end have all that is left") {
+  AccessRegion region(8);
+  for (uint32_t i = 0; i < 10; i++) Write(region, i, "", kAccessRejected);
+  CHECK_EQ(region.first().dropped, 6);
+  for (uint32_t i = 10; i < 14; i++) Write(region, i, "", i == 10 ? kAccessUdp : kAccessClientFirst);
+  CHECK_EQ(region.first().dropped, 6);
+  Write(region, 14, "", kAccessRejected);
+  Write(region, 15);
+  CHECK_EQ(region.first().dropped, 8);
+  const auto taken = region.Take();
+  CHECK_EQ(taken.size(), 8);
+  CHECK_EQ(taken[3].record.port, 3);
+  CHECK_EQ(taken[7].record.port, 13);
+  for (uint32_t i = 0; i < 4; i++) Write(region, i);
+  Write(region, 4, "", kAccessRejected);
+  CHECK_EQ(region.first().dropped, 9);
 }
 
 TEST(TrustsNoTail, "a tail that cannot be drops records and touches nothing else") {

@@ -11,7 +11,7 @@ import type { AccessLogThread, AccessLogThreadEvents } from '../adapters/outboun
 import { LogFile } from '../adapters/outbound/log/log-file.js';
 import { NATIVE_REGION_KIND } from '../adapters/outbound/native/native-addon.js';
 import type { ProxyConfig } from '../application/proxy-config.js';
-import { AccessRings, accessRegionBytes, initAccessRegion } from '../domain/access-log/access-rings.js';
+import { AccessRings, accessRegionBytes, accessUnits, initAccessRegion } from '../domain/access-log/access-rings.js';
 import type { PublishedBackend } from '../domain/shared/routes-writer.js';
 import { NumberedNames } from './numbered-names.js';
 import { scheduleInBackground } from './schedule.js';
@@ -63,7 +63,7 @@ export class AccessLogService implements Service {
   configure(config: ProxyConfig): void {
     const output = outputOf(config);
     if (this.#isPrepared && output !== null && output.target !== this.#output?.target) checkFile(output);
-    if (output !== null) this.#memory ??= this.#makeMemory(config.workers);
+    if (output !== null) this.#memory ??= this.#makeMemory(config);
     const isSame = JSON.stringify(output) === JSON.stringify(this.#output);
     this.#output = output;
     this.#memory?.rings.enable(output !== null);
@@ -187,11 +187,13 @@ export class AccessLogService implements Service {
     this.#nextWarningMs = performance.now() + WARNING_MS;
   }
 
-  #makeMemory(workers: number): Memory {
+  /** Workers have it for good: it stays as large as the limit of connections made it that was in force then. */
+  #makeMemory({ workers, maxConnections }: ProxyConfig): Memory {
     const { native, supervisor, acceptor } = this.#parts;
     const rings = workers + 1;
-    const { fd, buffer } = native.createRegion('edgeproxy-access-log', accessRegionBytes(rings));
-    initAccessRegion(buffer, rings);
+    const units = accessUnits(maxConnections);
+    const { fd, buffer } = native.createRegion('edgeproxy-access-log', accessRegionBytes(rings, units));
+    initAccessRegion(buffer, rings, units);
     supervisor.regions.use(NATIVE_REGION_KIND.ACCESS_LOG, { fd, close: () => native.closeFd(fd) });
     acceptor.useAccessLog(buffer);
     return { buffer, rings: new AccessRings(buffer) };

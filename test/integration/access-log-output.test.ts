@@ -1,11 +1,12 @@
 /** Where the lines of the access log go: files that rotate, reloads, upgrades, and outputs that take nothing. */
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { closeSync, constants, existsSync, openSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { closeSync, constants, existsSync, openSync, readFileSync, readSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
-import { AccessLogFile } from '../support/access-log.js';
+import { END_REASONS } from '../../src/domain/shared/layout.js';
+import { AccessLogFile, type AccessLine } from '../support/access-log.js';
 import { nameAndEnd } from '../support/backend-behaviours.js';
 import { startConfigured } from '../support/config-file.js';
 import { eventually } from '../support/eventually.js';
@@ -39,6 +40,17 @@ async function reload(proxy: ProxyProcess): Promise<void> {
   const before = count();
   proxy.signal('SIGHUP');
   await eventually('the configuration is reloaded', () => count() > before);
+}
+
+/** What is in a pipe that does not block. */
+function readAvailable(fd: number): string {
+  const bytes = Buffer.alloc(65_536);
+  try {
+    return bytes.toString('latin1', 0, readSync(fd, bytes));
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'EAGAIN') return '';
+    throw error;
+  }
 }
 
 describe('the access log', TIME_LIMIT, () => {
@@ -129,7 +141,7 @@ describe('the access log', TIME_LIMIT, () => {
     );
   });
 
-  it('holds up nobody where the reader of a pipe does not read, is bounded, and counts what is lost', async (t) => {
+  it('holds up nobody where the reader of a pipe is behind, counts what is lost, and keeps room for connections in a flood', async (t) => {
     const path = join(await scratchDirectory(t), 'access.fifo');
     execFileSync('mkfifo', [path]);
     const reader = openSync(path, constants.O_RDWR | constants.O_NONBLOCK);
@@ -139,8 +151,12 @@ describe('the access log', TIME_LIMIT, () => {
       EDGEPROXY_RATE_LIMIT_MAX_REQUESTS: '1',
       EDGEPROXY_RATE_LIMIT_BURST: '1',
     };
-    const env = { EDGEPROXY_ACCESS_LOG: path, EDGEPROXY_RATE_LIMIT_WINDOW_SECS: '3600', ...limit };
+    const window = { EDGEPROXY_RATE_LIMIT_WINDOW_SECS: '3600', EDGEPROXY_MAX_CONNECTIONS: '100' };
+    const env = { EDGEPROXY_ACCESS_LOG: path, ...window, ...limit };
     const { proxy, udp } = await startUdpProxy(t, { ...(await options(t)), workers: 1, env });
+    const held = await connectPeer(t, proxy);
+    const heldPort = held.localPort;
+    assert.equal(String(await held.readToEnd()), 'hello');
     const flood = await udpPeer(t);
     // More than the pipe, one batch and the ring hold, each datagram a session that is refused.
     const refusals = (): number => proxy.counters.rejected('rate_limited');
@@ -150,7 +166,13 @@ describe('the access log', TIME_LIMIT, () => {
       if (sent % 200 === 0) await delay(1);
     }
     const total = refusals();
-    await visit(t, { address: proxy.address, port: proxy.port }).catch(() => undefined);
+    let text = '';
+    await held.end();
+    const line = await eventually('the line of a connection that ended in the flood', () => {
+      text += readAvailable(reader);
+      return text.split('\n').find((each) => each.includes('"protocol":"tcp"') && each.endsWith('}'));
+    });
+    assert.equal((JSON.parse(line) as AccessLine)['clientPort'], heldPort);
     assert.deepEqual(await proxy.stop(), { code: 0, signal: null });
     const lost = proxy.log.lines
       .filter(({ msg }) => msg === 'lines of the access log were lost')
@@ -200,6 +222,16 @@ describe('the access log', TIME_LIMIT, () => {
 });
 
 describe('docs/access-log.md', TIME_LIMIT, () => {
+  it('explains how each connection may have ended', () => {
+    const page = readFileSync(new URL('../../docs/access-log.md', import.meta.url), 'utf8');
+    const [, section = ''] = page.split('## How it ended\n');
+    const rows = section.split('\n## ')[0]?.matchAll(/^\|([^|]*)\|/gm) ?? [];
+    const told = [...rows].flatMap(([, cell = '']) => [...cell.matchAll(/`([a-z_]+)`/g)].map(([, word]) => word));
+    // What the metrics call finished is told more exactly; a connect that timed out is a rejection there.
+    const ended = END_REASONS.filter((reason) => reason !== 'finished');
+    assert.deepEqual(told.sort(), ['client_closed', 'backend_closed', 'connect_timeout', ...ended].sort());
+  });
+
   it('shows a configuration that works and lines of the form that it writes', async (t) => {
     const page = readFileSync(new URL('../../docs/access-log.md', import.meta.url), 'utf8');
     const blocks = page.split('```').filter((_, index) => index % 2 === 1);

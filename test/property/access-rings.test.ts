@@ -9,7 +9,12 @@ import {
   ACCESS_RING_WORDS,
   ACCESS_UNIT_WORDS,
 } from '../../src/domain/access-log/access-layout.js';
-import { AccessRings, accessRegionBytes, initAccessRegion } from '../../src/domain/access-log/access-rings.js';
+import {
+  AccessRings,
+  accessRegionBytes,
+  accessUnits,
+  initAccessRegion,
+} from '../../src/domain/access-log/access-rings.js';
 
 const UNITS = 16;
 const UNIT_BYTES = 128;
@@ -155,5 +160,15 @@ describe('the rings of the access log', () => {
     rings.look(true);
     const [text = ''] = takeAll(rings);
     assert.equal(text.length, '1 '.length + UNIT_BYTES);
+  });
+
+  it('have room for the end of all connections of a worker, with a server name each, within a bound', () => {
+    fc.assert(
+      fc.property(fc.integer({ min: 1, max: 10_000_000 }), (connections) => {
+        const units = accessUnits(connections);
+        assert.equal(Math.log2(units) % 1, 0);
+        assert.ok(units <= 131_072 && (units >= 2 * connections + connections / 2 || connections > 40_000));
+      }),
+    );
   });
 });

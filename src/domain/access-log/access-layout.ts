@@ -8,7 +8,8 @@
  *   └ …          one for each worker, by its index, then the acceptor's
  *
  * Positions count units and wrap at 2^32. Who writes stores `head` after the record, who reads stores `tail` after it has taken it;
- * a worker that is killed leaves what it has finished, and its successor goes on behind that.
+ * a worker that is killed leaves what it has finished, and its successor goes on behind that. A rejection has room in the first half of
+ * a ring alone: of those there can be any number, and connections that end must not be blotted out by them.
  */
 
 const WORDS_PER_LINE = 16;

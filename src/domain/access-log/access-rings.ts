@@ -10,15 +10,24 @@ import {
 
 const BYTES_PER_WORD = Uint32Array.BYTES_PER_ELEMENT;
 const UNIT_BYTES = ACCESS_UNIT_WORDS * BYTES_PER_WORD;
-/** A power of two. At 128 bytes each a megabyte for each worker, of which no page is taken before it is used. */
-export const ACCESS_UNITS = 8192;
+/** A connection with a server name takes two units, and there are UDP sessions beside connections, half as many. */
+const UNITS_PER_CONNECTION = 3;
+/** Powers of two; at 128 bytes for each unit a ring of one to sixteen megabytes, of which no page is taken before it is used. */
+const LEAST_UNITS = 8192;
+const MOST_UNITS = 131_072;
 
-export function accessRegionBytes(rings: number, units = ACCESS_UNITS): number {
+/** So many units that all connections of a worker may end at once, below a bound. */
+export function accessUnits(connectionsPerWorker: number): number {
+  const wanted = 2 ** Math.ceil(Math.log2(connectionsPerWorker * UNITS_PER_CONNECTION));
+  return Math.min(Math.max(wanted, LEAST_UNITS), MOST_UNITS);
+}
+
+export function accessRegionBytes(rings: number, units: number): number {
   return (ACCESS_HEADER_WORDS + rings * ringWords(units)) * BYTES_PER_WORD;
 }
 
 /** Makes an empty region of a zeroed one. */
-export function initAccessRegion(buffer: SharedArrayBuffer, rings: number, units = ACCESS_UNITS): void {
+export function initAccessRegion(buffer: SharedArrayBuffer, rings: number, units: number): void {
   const words = new Uint32Array(buffer);
   words[ACCESS_HEADER.RINGS] = rings;
   words[ACCESS_HEADER.UNITS] = units;
