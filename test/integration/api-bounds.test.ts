@@ -1,7 +1,7 @@
 /** Who may ask the admin API, how much and how often; and that nothing that is sent to it does harm. */
 import assert from 'node:assert/strict';
-import { connect } from 'node:net';
-import { before, describe, it } from 'node:test';
+import { connect, type Socket } from 'node:net';
+import { before, describe, it, type TestContext } from 'node:test';
 import fc from 'fast-check';
 import { errorSchema } from '../../src/adapters/inbound/api/schemas/error-schema.js';
 import { API_ENV, AdminApi, registration } from '../support/admin-api.js';
@@ -31,6 +31,15 @@ async function raw(api: AdminApi, bytes: string | Buffer): Promise<string> {
   return answer;
 }
 
+/** Connects from that address and says nothing, nor closes its own side when the other does. */
+function silent(owner: TestContext, api: AdminApi, localAddress: string): Socket {
+  const { hostname, port } = new URL(api.url);
+  const socket = connect({ port: Number(port), host: hostname, localAddress, allowHalfOpen: true });
+  socket.on('error', () => undefined).resume();
+  owner.after(() => socket.destroy());
+  return socket;
+}
+
 describe('the admin API with a token', TIME_LIMIT, () => {
   const owner = suiteOwner();
   let api: AdminApi;
@@ -39,6 +48,23 @@ describe('the admin API with a token', TIME_LIMIT, () => {
   before(async () => {
     proxy = await startProxy(owner, { env: { ...API_ENV, EDGEPROXY_API_TOKEN: TOKEN } });
     api = await AdminApi.of(proxy);
+  });
+
+  it('is kept from nobody by an address that connects as often as it can and says nothing', async (t) => {
+    const flood = Array.from({ length: 600 }, () => silent(t, api, '127.66.0.1'));
+    const closed = (socket: Socket): boolean => socket.destroyed || socket.readableEnded;
+    await eventually('its connections beyond its share are ended', () => flood.filter(closed).length >= 600 - 128);
+    await api.expect(200, 'GET', '/health');
+    await eventually('the others are, too, having said nothing', () => flood.every(closed));
+    const again = Array.from({ length: 128 }, () => silent(t, api, '127.66.0.1'));
+    await eventually('whoever does not close its side has no place', () =>
+      again.every(({ connecting }) => !connecting),
+    );
+    await api.expect(200, 'GET', '/health');
+    assert.ok(
+      again.some((socket) => !closed(socket)),
+      'the first still have the places of the others',
+    );
   });
 
   it('answers who has it, and nobody else but for what everybody may know', async () => {

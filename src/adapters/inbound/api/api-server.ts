@@ -9,6 +9,7 @@ import { EdgeproxyError } from '../../../domain/edgeproxy-error.js';
 import { Access } from './access.js';
 import { ApiError, type ApiErrorCode } from './api-error.js';
 import { MAX_API_CONNECTIONS } from './api-limits.js';
+import { ClientConnections } from './client-connections.js';
 import type { Endpoint, Method } from './endpoint.js';
 import { openApiDocument } from './openapi.js';
 import { RequestRate } from './request-rate.js';
@@ -57,7 +58,7 @@ export class ApiServer {
   readonly #app: FastifyInstance;
   readonly #access: Access;
   readonly #rate: RequestRate;
-  readonly #connections = new Set<Socket>();
+  readonly #connections = new ClientConnections();
 
   constructor(options: ApiServerOptions) {
     this.#options = options;
@@ -86,17 +87,14 @@ export class ApiServer {
   /** Idempotent. */
   close(): void {
     this.#app.close().catch(this.#options.onFailure);
-    for (const socket of this.#connections) socket.destroy();
+    this.#connections.destroyAll();
   }
 
   #bound(): void {
     const { server } = this.#app;
     server.maxConnections = MAX_API_CONNECTIONS;
     server.timeout = SILENCE_MS;
-    server.on('connection', (socket: Socket) => {
-      this.#connections.add(socket);
-      socket.once('close', () => this.#connections.delete(socket));
-    });
+    server.on('connection', (socket: Socket) => this.#connections.add(socket));
   }
 
   #addHooks(): void {
@@ -212,7 +210,8 @@ function createApp(onFrameworkError: (error: FastifyError, reply: FastifyReply) 
     clientErrorHandler: (_error, socket) => {
       if (!socket.writable) return void socket.destroy();
       const head = `HTTP/1.1 400 Bad Request\r\nContent-Type: application/json\r\nContent-Length: ${MALFORMED.length}`;
-      socket.end(`${head}\r\nConnection: close\r\n\r\n${MALFORMED}`);
+      // Whoever never closes its own side must not keep the place.
+      socket.end(`${head}\r\nConnection: close\r\n\r\n${MALFORMED}`, () => socket.destroy());
     },
   });
   const readJson = app.getDefaultJsonParser('error', 'error');

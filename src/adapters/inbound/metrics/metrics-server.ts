@@ -16,6 +16,8 @@ export interface MetricsServerOptions {
 }
 
 const REQUEST_MS = 5_000;
+/** How often those limits are looked at; half a minute unless told. */
+const LOOK_MS = 1_000;
 const SILENCE_MS = 30_000;
 const MAX_HEADER_BYTES = 8_192;
 const REST_SHARE = 10;
@@ -29,12 +31,19 @@ export class MetricsServer {
   constructor(options: MetricsServerOptions) {
     this.#options = options;
     this.#server = createServer(
-      { maxHeaderSize: MAX_HEADER_BYTES, requestTimeout: REQUEST_MS, headersTimeout: REQUEST_MS },
+      {
+        maxHeaderSize: MAX_HEADER_BYTES,
+        requestTimeout: REQUEST_MS,
+        headersTimeout: REQUEST_MS,
+        connectionsCheckingInterval: LOOK_MS,
+      },
       (request, response) => void this.#serve(request, response),
     );
     this.#server.maxConnections = MAX_METRICS_CONNECTIONS;
     // Also of a client that does not read its answer.
     this.#server.timeout = SILENCE_MS;
+    // Nor of one that sends nothing whole, and does not close its own side either.
+    this.#server.on('clientError', (_error, socket) => socket.destroy());
   }
 
   /** The address with its real port; rejects with the system's error. */
