@@ -32,7 +32,8 @@ export class ApiService implements Service {
   #config: ProxyConfig | null = null;
   #directory: RegisteredBackends | null = null;
   #server: ApiServer | null = null;
-  #published: readonly PublishedBackend[] | null = null;
+  /** Ids of the routing table, with those that wait for a place in it. */
+  #known: ReadonlySet<string> | null = null;
   #address: AwaitedAddress | null = null;
   #phase: ProxyPhase = 'starting';
   #closed: Promise<void> = Promise.resolve();
@@ -52,9 +53,9 @@ export class ApiService implements Service {
     this.#directory?.useTtl(config.heartbeatTtlSecs);
   }
 
-  useBackends(published: readonly PublishedBackend[]): void {
+  useBackends(published: readonly PublishedBackend[], leftOut: readonly string[]): void {
     if (this.#config?.isApiEnabled !== true) return;
-    this.#published = published;
+    this.#known = new Set([...published.map(({ backend }) => backend.id), ...leftOut]);
     this.#view.useBackends(published);
     this.#live.useBackends(published);
     this.#tellDirectory();
@@ -123,7 +124,7 @@ export class ApiService implements Service {
   async #served({ address, port }: ListenAddress, isLate: boolean): Promise<void> {
     this.#parts.logger.info({ address, port }, 'the admin API is served');
     // The old version has written what it had heard up to here.
-    if (isLate) await this.#directory?.load();
+    if (isLate) await this.#directory?.takeOver();
   }
 
   #makeView(): LiveView {
@@ -144,9 +145,8 @@ export class ApiService implements Service {
   }
 
   #tellDirectory(): void {
-    if (this.#directory === null || this.#published === null) return;
-    const ids = new Set(this.#published.map(({ backend }) => backend.id));
-    this.#directory.useBackends((id) => ids.has(id));
+    const known = this.#known;
+    if (known !== null) this.#directory?.useBackends((id) => known.has(id));
   }
 }
 

@@ -295,7 +295,7 @@ export class Proxy {
   #publish(snapshot: RoutingSnapshot): void {
     const published = this.#publisher.publish(snapshot);
     this.#slots = published.map(({ slot, backend }) => [backend.id, slot]);
-    for (const service of this.#services) service.useBackends?.(published);
+    for (const service of this.#services) service.useBackends?.(published, this.#publisher.leftOut);
   }
 
   #control(): PrimaryControl {

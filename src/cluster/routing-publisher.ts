@@ -16,7 +16,7 @@ export class RoutingPublisher {
   /** The same while a backend of it waits for a slot or for a place for its path. */
   #unplaced: RoutingSnapshot | null = null;
   #lacksPaths = false;
-  #leftOut = '';
+  #leftOut: readonly string[] = [];
   #pools = NO_POOLS;
   #silent: ReadonlySet<string> = new Set();
 
@@ -24,6 +24,11 @@ export class RoutingPublisher {
     this.#routes = new RoutesWriter(region, bindings);
     this.#popRegion = popRegion;
     this.#logger = logger;
+  }
+
+  /** Ids of the latest snapshot that are not in force, for want of a place for instance. */
+  get leftOut(): readonly string[] {
+    return this.#leftOut;
   }
 
   get usedSlots(): number {
@@ -78,8 +83,8 @@ export class RoutingPublisher {
 
   /** Once, not at every try to place the same ones. */
   #logLeftOut(leftOut: readonly { readonly id: string; readonly reason: string }[]): void {
-    const ids = leftOut.map(({ id }) => id).join('\n');
-    if (ids === this.#leftOut) return;
+    const ids = leftOut.map(({ id }) => id);
+    if (ids.join('\n') === this.#leftOut.join('\n')) return;
     this.#leftOut = ids;
     for (const { id, reason } of leftOut) {
       this.#logger.warn({ backend: id, reason }, 'routing database: backend left out');

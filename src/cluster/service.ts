@@ -18,8 +18,8 @@ export interface Service {
   start(): void;
   /** Another configuration is in force; also called once before start(). */
   configure(config: ProxyConfig): void;
-  /** Another routing table is in force; also called once before start(). */
-  useBackends?(published: readonly PublishedBackend[]): void;
+  /** Another routing table is in force; also called once before start(). `leftOut`: ids for which it has no place. */
+  useBackends?(published: readonly PublishedBackend[], leftOut: readonly string[]): void;
   /** Listeners, rules or the geo database may be other ones; also called once before start(). */
   useNames?(): void;
   /** SIGHUP. */

@@ -21,11 +21,13 @@ class Rig {
   readonly backends: RegisteredBackends;
   silent: readonly string[] = [];
   nowMs = 0;
+  loaded: readonly Heartbeat[] = [];
+  refreshRouting: () => void = () => undefined;
   #timers: { readonly action: () => void; readonly atMs: number }[] = [];
 
   constructor() {
     const store: RegistrationStore = {
-      load: () => Promise.resolve([]),
+      load: () => Promise.resolve(this.loaded),
       close: () => Promise.resolve(),
       write: (changes, heartbeats) => this.#write(changes, heartbeats),
     };
@@ -37,7 +39,7 @@ class Rig {
         this.#timers.push(timer);
         return () => (this.#timers = this.#timers.filter((each) => each !== timer));
       },
-      refreshRouting: () => Promise.resolve(),
+      refreshRouting: () => Promise.resolve(this.refreshRouting()),
       useSilent: (ids) => (this.silent = [...ids].sort()),
       onFailure: (_error, what) => this.failures.push(what),
       onSilent: () => undefined,
@@ -176,5 +178,41 @@ describe('registered backends', () => {
     await rig.writes.shift()?.succeed('added');
     await rig.pass(2);
     assert.equal((await taken).kind, 'added');
+  });
+
+  it('make room for several at once, one place each, and not twice the same', async () => {
+    const rig = new Rig();
+    await rig.registered('a');
+    await rig.registered('b');
+    await rig.registered('c');
+    rig.backends.start();
+    await rig.pass(TTL_SECS + 4);
+    const [refused, removed]: [Set<string>, string[]] = [new Set(), []];
+    const outcome = ({ kind, id }: StoredChange): ChangeOutcome['kind'] => {
+      if (kind === 'remove') return removed.push(id) > 0 && id === 'a' ? 'unknown' : 'removed';
+      return refused.size < refused.add(id).size ? 'full' : 'added';
+    };
+    const taken = ['x', 'y'].map((id) => rig.backends.register({ id, values: {} }));
+    for (let round = 0; round < 20; round++) {
+      const write = rig.writes.shift();
+      // Somebody else has removed a already.
+      await write?.succeed(...write.changes.map(outcome));
+      await rig.pass(1);
+    }
+    assert.deepEqual(
+      (await Promise.all(taken)).map(({ kind }) => kind),
+      ['added', 'added'],
+    );
+    assert.deepEqual(removed.sort(), ['a', 'b', 'c']);
+  });
+
+  it('are taken over with those that the old version has registered since the routing table was read', async () => {
+    const rig = new Rig();
+    rig.backends.useBackends((id) => id === 'a');
+    rig.loaded = ['a', 'late', 'removed'].map((id) => ({ id, ageMs: 0 }));
+    rig.refreshRouting = () => rig.backends.useBackends((id) => id === 'a' || id === 'late');
+    await rig.backends.takeOver();
+    assert.equal(rig.backends.count, 2);
+    assert.ok(rig.backends.heartbeat('late'));
   });
 });

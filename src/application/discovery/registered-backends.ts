@@ -39,6 +39,8 @@ export class RegisteredBackends implements BackendDirectory {
   readonly #applySilent: Coalesced;
   #isLoaded = false;
   #isForgetting = false;
+  /** Those whose places somebody is about to get. */
+  readonly #leaving = new Set<string>();
   #isThere: (id: string) => boolean = () => true;
   #isStopped = false;
   #ttlMs = 0;
@@ -75,6 +77,15 @@ export class RegisteredBackends implements BackendDirectory {
     if (this.#registrations.updateSilent(this.#parts.nowMs())) this.#useSilent();
   }
 
+  /**
+   * Takes over from an older version, which registers nobody any more. The routing table first: who has registered there since it
+   * was read would count as removed.
+   */
+  async takeOver(): Promise<void> {
+    await this.#parts.refreshRouting();
+    await this.load();
+  }
+
   /** Looks for who has gone silent from now on. */
   start(): void {
     this.#scheduleTick();
@@ -92,7 +103,7 @@ export class RegisteredBackends implements BackendDirectory {
     await this.#parts.store.close();
   }
 
-  /** Another routing table is in force: who is not in it has been removed. */
+  /** Another routing table is in force: who is neither in it nor waits for a place in it has been removed. */
   useBackends(isThere: (id: string) => boolean): void {
     this.#isThere = isThere;
     this.#registrations.keepOnly(isThere);
@@ -136,8 +147,24 @@ export class RegisteredBackends implements BackendDirectory {
 
   /** For one that comes while the table is full of those that have gone without a word. */
   async #makeRoom(): Promise<boolean> {
-    const id = this.#registrations.mostSilent(this.#parts.nowMs());
-    return id !== null && (await this.remove(id)).kind === 'removed';
+    for (;;) {
+      const id = this.#registrations.mostSilent(this.#parts.nowMs(), this.#leaving);
+      if (id === null) return false;
+      const { kind } = await this.#removeSilent(id);
+      if (kind !== 'unknown') return kind === 'removed';
+      // Somebody else has removed it: it is nobody's place any more.
+      this.#registrations.remove(id);
+    }
+  }
+
+  /** Whoever looks for a place meanwhile gets another one. */
+  async #removeSilent(id: string): Promise<ChangeOutcome> {
+    this.#leaving.add(id);
+    try {
+      return await this.remove(id);
+    } finally {
+      this.#leaving.delete(id);
+    }
   }
 
   #useSilent(): void {

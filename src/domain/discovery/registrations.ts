@@ -86,10 +86,11 @@ export class Registrations {
     return found;
   }
 
-  /** The silent one that was not heard of for the longest time; null where none is silent. */
-  mostSilent(nowMs: number): string | null {
+  /** The silent one that was not heard of for the longest time, but for those; null where there is none. */
+  mostSilent(nowMs: number, except: ReadonlySet<string>): string | null {
     let oldest: { readonly id: string; readonly ageMs: number } | null = null;
     for (const id of this.#silent) {
+      if (except.has(id)) continue;
       const ageMs = this.ageMs(id, nowMs) ?? 0;
       if (ageMs > (oldest?.ageMs ?? this.#ttlMs)) oldest = { id, ageMs };
     }
