@@ -151,6 +151,25 @@ describe('the rings of the access log', () => {
     );
   });
 
+  it('go on behind a record that cannot be taken, and count it', () => {
+    const buffer = regionOf(1);
+    const writer = new Writer(buffer, 0);
+    for (const port of [1, 2, 3]) writer.write(port, 'a');
+    const rings = new AccessRings(buffer);
+    rings.look(true);
+    const taken: number[] = [];
+    const take = (words: Uint32Array, at: number): void => {
+      const port = words[at + ACCESS_RECORD.PORT] ?? 0;
+      if (port === 2) throw new RangeError('no line can be made of it');
+      taken.push(port);
+    };
+    assert.equal(rings.take(10, take), 3);
+    assert.equal(rings.take(10, take), 0);
+    assert.deepEqual(taken, [1, 3]);
+    assert.equal(rings.dropped, 1);
+    assert.equal(rings.fill, 0);
+  });
+
   it('survive a name that is said to be longer than what is there', () => {
     const buffer = regionOf(1);
     const writer = new Writer(buffer, 0);

@@ -95,7 +95,10 @@ export class AccessRings {
     }
   }
 
-  /** Hands over records in the order of each ring, at most `limit`; returns how many, 0 when all up to the look are taken. */
+  /**
+   * Hands over records in the order of each ring, at most `limit`; returns how many, 0 when all up to the look are taken. One that
+   * `takeRecord` throws on is taken for good: it is counted with the lines that could not be written, and the next one follows.
+   */
   take(limit: number, takeRecord: TakeRecord): number {
     let taken = 0;
     for (let ring = 0; ring < this.#rings && taken < limit; ring++) {
@@ -121,13 +124,21 @@ export class AccessRings {
       const nameBytes = this.#words[at + ACCESS_RECORD.NAME_LENGTH] ?? 0;
       const nameUnits = Math.min(Math.ceil(nameBytes / UNIT_BYTES), left - 1);
       const name = nameUnits === 0 ? '' : this.#nameAt(records, tail + 1, Math.min(nameBytes, nameUnits * UNIT_BYTES));
-      takeRecord(this.#words, at, name);
+      this.#handOver(takeRecord, at, name);
       tail = (tail + 1 + nameUnits) >>> 0;
       left -= 1 + nameUnits;
     }
     // After the last read of what may be written over from now on.
     Atomics.store(this.#words, this.#ringAt(ring) + ACCESS_RING.TAIL, tail);
     return taken;
+  }
+
+  #handOver(takeRecord: TakeRecord, at: number, name: string): void {
+    try {
+      takeRecord(this.#words, at, name);
+    } catch {
+      this.countUnwritten(1);
+    }
   }
 
   /** Each byte as the character of its number. */

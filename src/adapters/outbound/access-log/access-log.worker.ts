@@ -25,6 +25,8 @@ const FULL_ENOUGH = 0.25;
 const RECORDS_AT_A_TIME = 512;
 /** A file that cannot be opened is tried again. */
 const OPEN_RETRY_MS = 1000;
+/** Of a pipe whose reader takes what is written: a buffer of 64 KiB in that time. */
+const BUSY_READER_RETRY_MS = 2;
 /** At the end, for a reader that is behind. */
 const LAST_LINES_MS = 500;
 
@@ -37,6 +39,8 @@ let wanted = firstOutput;
 let format = accessFormat(wanted.format);
 let open: OpenOutput | null = null;
 let isEnding = false;
+/** Of the output that cannot be opened; null where it is open. */
+let toldTrouble: string | null = null;
 
 turn();
 
@@ -45,7 +49,7 @@ function turn(): void {
   const isFull = rings.fill >= FULL_ENOUGH;
   const isWritten = pump(isFull || isEnding);
   if (isEnding) return end();
-  if (!isWritten) setTimeout(turn, open?.retryMs ?? OPEN_RETRY_MS);
+  if (!isWritten) setTimeout(turn, retryMs());
   else if (isFull) setImmediate(turn);
   else setTimeout(turn, LOOK_MS);
 }
@@ -70,13 +74,22 @@ function write(): boolean {
   return chunks.isEmpty;
 }
 
+/** A reader that takes what is written takes more in a moment; one that stands still is left alone for longer. */
+function retryMs(): number {
+  if (open === null) return OPEN_RETRY_MS;
+  return chunks.takeProgress() ? BUSY_READER_RETRY_MS : open.retryMs;
+}
+
 function tryOpen(): OpenOutput | null {
   try {
     const opened = openOutput(wanted, { tryLock: (fd) => native.tryLockFile(fd), onTrouble: tellTrouble });
     chunks.useChunkBytes(opened.chunkBytes);
+    toldTrouble = null;
     return opened;
   } catch (error) {
-    tellTrouble(error instanceof EdgeproxyError ? error.message : String(error));
+    const trouble = error instanceof EdgeproxyError ? error.message : String(error);
+    if (trouble !== toldTrouble) tellTrouble(trouble);
+    toldTrouble = trouble;
     return null;
   }
 }
@@ -116,12 +129,13 @@ function useOutput(output: AccessLogOutput): void {
   rings.countUnwritten(chunks.drop());
   open?.output.close();
   open = null;
+  toldTrouble = null;
 }
 
 function end(): void {
   const deadline = performance.now() + LAST_LINES_MS;
   const pause = new Int32Array(new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT));
-  while (!pump(true) && performance.now() < deadline) Atomics.wait(pause, 0, 0, open?.retryMs ?? LOOK_MS);
+  while (!pump(true) && performance.now() < deadline) Atomics.wait(pause, 0, 0, open === null ? LOOK_MS : retryMs());
   rings.countUnwritten(chunks.drop() + dropRecords());
   open?.output.close();
   parentPort?.close();

@@ -11,6 +11,7 @@ export class LineChunks {
   #text = '';
   #lines = 0;
   #queue: Chunk[] = [];
+  #hasProgressed = false;
 
   constructor(chunkBytes: number) {
     this.#chunkBytes = chunkBytes;
@@ -32,6 +33,13 @@ export class LineChunks {
     return this.#lines === 0 && this.#queue.length === 0;
   }
 
+  /** Whether something was written since the last call. */
+  takeProgress(): boolean {
+    const hasProgressed = this.#hasProgressed;
+    this.#hasProgressed = false;
+    return hasProgressed;
+  }
+
   /** Writes what can be written now; returns how many lines are lost because the output is gone. */
   writeTo(output: LineOutput): number {
     this.#close();
@@ -39,6 +47,7 @@ export class LineChunks {
     for (let first = this.#queue[0]; first !== undefined; first = this.#queue[0]) {
       const written = output.write(first.bytes);
       if (written === 0) return lost;
+      this.#hasProgressed ||= written !== null;
       if (written === null) lost += first.lines;
       if (written === null || written === first.bytes.length) this.#queue.shift();
       else this.#queue[0] = { bytes: first.bytes.subarray(written), lines: first.lines };
