@@ -11,6 +11,7 @@ export const COLUMNS = ['backend', 'state', 'load', 'connect time', 'weight', 'c
 export class BackendRow {
   readonly node = element('tr');
   readonly #change: Change;
+  #isPending = false;
   #backend: Backend;
   readonly #address = element('small');
   readonly #state = element('span');
@@ -48,12 +49,16 @@ export class BackendRow {
     setText(this.#failed, failuresOf(backend));
     setText(this.#button, takesClients(backend) ? 'drain' : 'enable');
     this.#button.setAttribute('aria-label', `${this.#button.textContent} ${backend.id}`);
-    this.#button.disabled = false;
+    this.#isPending = false;
+    this.#button.setAttribute('aria-disabled', 'false');
   }
 
   /** Waits for what the proxy says then; the row shows it at the next look. */
   #act(): void {
-    this.#button.disabled = true;
+    if (this.#isPending) return;
+    this.#isPending = true;
+    // Not disabled, which would take the focus away.
+    this.#button.setAttribute('aria-disabled', 'true');
     const { id, draining, enabled } = this.#backend;
     if (!draining && enabled) this.#change(id, { draining: true });
     else this.#change(id, draining ? { draining: false } : { enabled: true });

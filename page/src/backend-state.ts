@@ -43,7 +43,7 @@ export interface Region {
   readonly up: number;
 }
 
-/** Regions by name; in each the troubled first, then the busiest. Only backends that have `filter` in what is shown of them. */
+/** Regions by name; in each the troubled first. Only backends that have `filter` in what is shown of them. */
 export function byRegion(backends: readonly Backend[], filter: string): Region[] {
   const wanted = filter.trim().toLowerCase();
   const regions = new Map<string, Backend[]>();
@@ -64,7 +64,8 @@ export function byRegion(backends: readonly Backend[], filter: string): Region[]
 
 function byTrouble(a: Backend, b: Backend): number {
   const tones = TONES.indexOf(stateOf(a).tone) - TONES.indexOf(stateOf(b).tone);
-  return tones !== 0 ? tones : b.active - a.active || a.id.localeCompare(b.id);
+  // Not by load: a row that moves under the pointer has the wrong button clicked.
+  return tones !== 0 ? tones : a.id.localeCompare(b.id);
 }
 
 function textOf(backend: Backend): string {

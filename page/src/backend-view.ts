@@ -5,7 +5,9 @@ import { byRegion, type Region } from './backend-state.js';
 import { element, part, setText } from './element.js';
 import { short } from './format.js';
 
-export const PAGE_SIZE = 200;
+export const PAGE_SIZE = 500;
+/** After a click rows may move: the second click of a double one must not reach another backend. */
+const QUIET_MS = 1_500;
 
 interface RegionTable {
   readonly table: HTMLTableElement;
@@ -24,10 +26,15 @@ export class BackendView {
   readonly #next = part('next', HTMLButtonElement);
   readonly #tables = new Map<string, RegionTable>();
   readonly #rows = new Map<string, BackendRow>();
+  #quietUntilMs = 0;
 
   /** `onTurn` is told when another page is wanted. */
   constructor(change: Change, onTurn: () => void) {
-    this.#change = change;
+    this.#change = (id, wanted) => {
+      if (performance.now() < this.#quietUntilMs) return;
+      this.#quietUntilMs = performance.now() + QUIET_MS;
+      change(id, wanted);
+    };
     this.#filter.addEventListener('input', () => this.#draw());
     this.#previous.addEventListener('click', () => this.#turn(-PAGE_SIZE, onTurn));
     this.#next.addEventListener('click', () => this.#turn(PAGE_SIZE, onTurn));
@@ -51,12 +58,15 @@ export class BackendView {
 
   #draw(): void {
     const { backends, total } = this.#list;
+    const focused = document.activeElement;
     const regions = byRegion(backends, this.#filter.value);
     this.#forget(new Set(regions.flatMap((region) => region.backends.map(({ id }) => id))));
     for (const [name, { table }] of this.#tables) table.hidden = !regions.some((region) => region.name === name);
     regions.forEach((region) => this.#drawRegion(region));
-    const shown =
-      backends.length < total ? `${this.#offset + 1} to ${this.#offset + backends.length} of ${total}` : String(total);
+    // A row that is moved loses it.
+    if (focused instanceof HTMLElement && document.activeElement !== focused) focused.focus({ preventScroll: true });
+    const range = `${this.#offset + 1} to ${this.#offset + backends.length} of ${total}`;
+    const shown = backends.length < total ? `${range}; regions and filter are of these` : String(total);
     setText(this.#count, total === 0 ? 'none yet' : shown);
     this.#previous.hidden = this.#offset === 0;
     this.#next.hidden = this.#offset + backends.length >= total;

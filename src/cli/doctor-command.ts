@@ -23,7 +23,9 @@ async function examine(options: ParsedOptions): Promise<number> {
   if (!result.isValid) return reportProblems(result.problems, result.warnings);
   const findings = examineAll(CHECKS, new MachineReader().read(SYSCTLS), result.config);
   standardOutput().write(format(findings, options));
-  return findings.some(({ state }) => state === 'mend') ? EXIT_CODE.FAILURE : EXIT_CODE.OK;
+  // A file that was asked for and printed is no failure: what comes after it in a script applies it.
+  const isMended = options['apply'] === true || !findings.some(({ state }) => state === 'mend');
+  return isMended ? EXIT_CODE.OK : EXIT_CODE.FAILURE;
 }
 
 function format(findings: readonly Finding[], options: ParsedOptions): string {

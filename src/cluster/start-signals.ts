@@ -4,6 +4,14 @@
  */
 const HELD: readonly NodeJS.Signals[] = ['SIGHUP', 'SIGUSR2'];
 
+/**
+ * Node.js opens its debugger at SIGUSR1, to anybody on this host, and other servers reopen their logs: here it does nothing. Only
+ * a handler of our own keeps it from that.
+ */
+export function ignoreDebuggerSignal(): void {
+  process.on('SIGUSR1', () => undefined);
+}
+
 const came = new Set<NodeJS.Signals>();
 
 export function holdSignals(): void {

@@ -30,7 +30,8 @@ const { workerIndex, primaryPid, cpu, settings } = JSON.parse(
 process.title = `edgeproxy worker ${workerIndex}`;
 
 // The terminal sends its signals to the whole group; only the primary answers them.
-for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGUSR2'] as const) process.on(signal, () => undefined);
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGUSR1', 'SIGUSR2'] as const)
+  process.on(signal, () => undefined);
 process.on('uncaughtException', (error: Error) => {
   tell({ type: 'crashed', message: error.message, stack: error.stack ?? '' }, () => process.exit(1));
 });

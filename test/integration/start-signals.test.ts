@@ -1,10 +1,10 @@
 /** SIGHUP and SIGUSR2 that come while the proxy starts: their default is to end the process. */
 import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
+import { readFileSync, readdirSync, readlinkSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 import { describe, it } from 'node:test';
 import { eventually } from '../support/eventually.js';
-import { spawnProxy, type ProxyProcess } from '../support/proxy-process.js';
+import { spawnProxy, startProxy, type ProxyProcess } from '../support/proxy-process.js';
 
 const TIME_LIMIT = { timeout: 300_000 };
 const RELOADED = /^configuration reloaded/;
@@ -55,3 +55,32 @@ describe('signals during a start', TIME_LIMIT, () => {
     }
   });
 });
+
+describe('SIGUSR1', TIME_LIMIT, () => {
+  it('opens no debugger, in the primary or in a worker', async (t) => {
+    const proxy = await startProxy(t, { workers: 1 });
+    const pids = [proxy.pid, ...proxy.workerPids];
+    const before = pids.map(listeningSockets);
+    for (const pid of pids) process.kill(pid, 'SIGUSR1');
+    // Answered after it, by the same process.
+    const reloaded = proxy.log.next(({ msg }) => RELOADED.test(String(msg)));
+    proxy.signal('SIGHUP');
+    await reloaded;
+    assert.deepEqual(pids.map(listeningSockets), before);
+    assert.deepEqual(await proxy.stop(), { code: 0, signal: null });
+  });
+});
+
+function listeningSockets(pid: number): number {
+  const folder = `/proc/${pid}/fd`;
+  const inodes = readdirSync(folder).map((fd) => {
+    try {
+      return /^socket:\[(\d+)\]$/.exec(readlinkSync(`${folder}/${fd}`))?.[1];
+    } catch {
+      return undefined; // closed meanwhile
+    }
+  });
+  const lines = readFileSync('/proc/net/tcp', 'utf8').split('\n');
+  const listening = lines.map((line) => line.trim().split(/\s+/)).filter((words) => words[3] === '0A');
+  return listening.filter((words) => inodes.includes(words[9])).length;
+}

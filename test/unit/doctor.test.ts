@@ -7,7 +7,13 @@ import { examineAll, type Finding } from '../../src/application/doctor/check.js'
 import type { Intentions, MachineFacts, NetworkInterface } from '../../src/application/doctor/machine-facts.js';
 import { formatFindings, formatJson, formatSysctls } from '../../src/application/doctor/report.js';
 
-const INTENTIONS: Intentions = { workers: 2, maxConnections: 10_000, listenBacklog: 4096, maxPipes: 512 };
+const INTENTIONS: Intentions = {
+  workers: 2,
+  maxConnections: 10_000,
+  listenBacklog: 4096,
+  maxPipes: 512,
+  overloadDescriptorsPercent: 95,
+};
 const CARD: NetworkInterface = {
   name: 'eth0',
   mtu: 1500,

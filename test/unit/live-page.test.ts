@@ -119,7 +119,7 @@ describe('the backends of the live page', () => {
     }
   });
 
-  it('stand by region, the troubled first, then the busiest', () => {
+  it('stand by region, the troubled first, and never move with their load', () => {
     const all = [
       backend('idle'),
       backend('busy', { active: 5 }),

@@ -18,11 +18,14 @@ const WIREGUARD_BYTES = 80;
 const descriptors: Check = {
   name: 'descriptors',
   source: 'RLIMIT_NOFILE (hard)',
-  wanted: 'two for each connection and each pipe of a worker, and 200',
+  wanted:
+    'two for each connection and each pipe of a worker, and 200, below the share of EDGEPROXY_OVERLOAD_DESCRIPTORS_PERCENT',
   why: 'with fewer the proxy lowers its limit of connections at the start',
-  examine({ hardFileLimit }, { maxConnections, maxPipes }) {
+  examine({ hardFileLimit }, { maxConnections, maxPipes, overloadDescriptorsPercent: percent }) {
     if (hardFileLimit === null) return UNKNOWN;
-    const needed = 2 * (maxConnections + maxPipes) + OTHER_DESCRIPTORS;
+    const open = 2 * (maxConnections + maxPipes) + OTHER_DESCRIPTORS;
+    // The start fits all of them below the share at which workers shed.
+    const needed = percent === 0 ? open : Math.ceil(((open + 1) * 100) / percent);
     const found = String(hardFileLimit);
     if (hardFileLimit >= needed) return { state: 'ok', found };
     const command = `LimitNOFILE=${needed} in the unit, or ulimit -Hn ${needed} before the start`;

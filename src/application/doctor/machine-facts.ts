@@ -33,4 +33,6 @@ export interface Intentions {
   readonly listenBacklog: number;
   /** Per worker. */
   readonly maxPipes: number;
+  /** Of its descriptors, at which a worker takes no more clients; 0 = never. */
+  readonly overloadDescriptorsPercent: number;
 }

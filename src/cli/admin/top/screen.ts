@@ -11,7 +11,8 @@ const LEAVE = '\x1b[0m\x1b[?25h\x1b[?1049l';
 const HOME = '\x1b[H';
 const TO_END_OF_LINE = '\x1b[K';
 const PLAIN = '\x1b[0m';
-const ENDING_SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGQUIT'] as const;
+/** Those that end a process unless it says otherwise, and that somebody may send by mistake. */
+const ENDING_SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGQUIT', 'SIGUSR1', 'SIGUSR2', 'SIGALRM', 'SIGXCPU'] as const;
 const STANDARD_OUTPUT = 1;
 /** Of a terminal that does not say. */
 const DEFAULT_SIZE: Size = { columns: 80, rows: 24 };
