@@ -3,9 +3,10 @@ import Database from 'better-sqlite3';
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { API_ENV, AdminApi, registration } from '../support/admin-api.js';
-import { nameAndEnd } from '../support/backend-behaviours.js';
+import { echo, nameAndEnd } from '../support/backend-behaviours.js';
 import { rowsOf } from '../support/database-rows.js';
 import { eventually } from '../support/eventually.js';
+import { connectPeer } from '../support/peer.js';
 import { startProxy } from '../support/proxy-process.js';
 import { edit } from '../support/routing-edits.js';
 import type { Owner } from '../support/scratch-directory.js';
@@ -132,6 +133,24 @@ describe('a backend that registers', TIME_LIMIT, () => {
     await eventually('one of them goes', async () => {
       return (await later.ask('POST', '/api/v1/register', { body: registration('c', 1) })).status === 201;
     });
+  });
+
+  it('is known for as long as it waits for its place in the routing table', async (t) => {
+    const { port } = await startBackend(t, echo);
+    const proxy = await startProxy(t, { env: { ...LONG, EDGEPROXY_MAX_BACKENDS: '1' } });
+    const api = await AdminApi.of(proxy);
+    const leftOut = proxy.log.next(({ msg }) => msg === 'routing database: backend left out');
+    // Its client keeps the place of one that was removed.
+    await api.expect(201, 'POST', '/api/v1/register', { body: registration('a', port) });
+    const peer = await connectPeer(t, proxy);
+    await peer.write('x');
+    await peer.read(1);
+    await api.expect(200, 'DELETE', '/api/v1/backends/a');
+    await api.expect(201, 'POST', '/api/v1/register', { body: registration('b', port) });
+    assert.equal((await leftOut)['backend'], 'b');
+    // Another table is in force, which still has no place.
+    await api.refuses(404, 'PATCH', '/api/v1/backends/b', { body: { weight: 5 } });
+    await api.expect(200, 'POST', '/api/v1/heartbeat/b');
   });
 });
 
