@@ -77,13 +77,13 @@ export class AccessLogService implements Service {
     return Promise.resolve();
   }
 
-  useBackends(published: readonly PublishedBackend[]): void {
+  useBackends(published: readonly PublishedBackend[], _leftOut: readonly string[], sinceUs: number): void {
     this.#published = published;
-    this.useNames();
+    this.useNames(sinceUs);
   }
 
-  useNames(): void {
-    if (this.#thread !== null) this.#tellNames(this.#thread);
+  useNames(sinceUs: number): void {
+    if (this.#thread !== null) this.#tellNames(this.#thread, sinceUs);
   }
 
   start(): void {
@@ -159,7 +159,7 @@ export class AccessLogService implements Service {
     await thread?.end();
   }
 
-  #tellNames(thread: AccessLogThread, sinceUs = nowUs()): void {
+  #tellNames(thread: AccessLogThread, sinceUs: number): void {
     for (const kind of ['listener', 'rule', 'backend'] as const) {
       const names = this.#names[kind].changed();
       if (names.length > 0) thread.tell({ type: 'names', kind, names, sinceUs });
@@ -222,8 +222,4 @@ function outputOf(config: ProxyConfig): AccessLogOutput | null {
     maxBytes: accessLogMaxMegabytes * MEGABYTE,
     maxFiles: accessLogMaxFiles,
   };
-}
-
-function nowUs(): number {
-  return Number(process.hrtime.bigint() / 1000n);
 }

@@ -27,7 +27,7 @@ import { FileLimit } from './file-limit.js';
 import { ListenerTable } from './listener-table.js';
 import { Listeners } from './listeners.js';
 import { ListeningSockets, type InheritedListener } from './listening-sockets.js';
-import { monotonicNow } from './monotonic-clock.js';
+import { monotonicMicros, monotonicNow } from './monotonic-clock.js';
 import { RoutingPublisher } from './routing-publisher.js';
 import { RulesService } from './rules-service.js';
 import type { PrimaryControl, Service } from './service.js';
@@ -293,9 +293,10 @@ export class Proxy {
   }
 
   #publish(snapshot: RoutingSnapshot): void {
+    const sinceUs = Number(monotonicMicros());
     const published = this.#publisher.publish(snapshot);
     this.#slots = published.map(({ slot, backend }) => [backend.id, slot]);
-    for (const service of this.#services) service.useBackends?.(published, this.#publisher.leftOut);
+    for (const service of this.#services) service.useBackends?.(published, this.#publisher.leftOut, sinceUs);
   }
 
   #control(): PrimaryControl {
@@ -324,13 +325,14 @@ export class Proxy {
 
   /** Resolves when the workers choose by them. */
   async #useRules(): Promise<void> {
+    const sinceUs = Number(monotonicMicros());
     const areTaken = this.#rules.use();
-    this.#tellNames();
+    this.#tellNames(sinceUs);
     await areTaken;
   }
 
-  #tellNames(): void {
-    for (const service of this.#services) service.useNames?.();
+  #tellNames(sinceUs: number): void {
+    for (const service of this.#services) service.useNames?.(sinceUs);
   }
 
   #publishAgain(pools: PoolMembers): void {
@@ -394,7 +396,7 @@ export class Proxy {
       useRouting: (snapshot) => this.#publish(snapshot),
       useGeo: (region) => {
         this.#supervisor.regions.use(NATIVE_REGION_KIND.GEO, region);
-        this.#tellNames();
+        this.#tellNames(Number(monotonicMicros()));
       },
       logger,
     });

@@ -18,10 +18,13 @@ export interface Service {
   start(): void;
   /** Another configuration is in force; also called once before start(). */
   configure(config: ProxyConfig): void;
-  /** Another routing table is in force; also called once before start(). `leftOut`: ids for which it has no place. */
-  useBackends?(published: readonly PublishedBackend[], leftOut: readonly string[]): void;
-  /** Listeners, rules or the geo database may be other ones; also called once before start(). */
-  useNames?(): void;
+  /**
+   * Another routing table is in force; also called once before start(). `leftOut`: ids for which it has no place; `sinceUs`:
+   * no worker has used it before then, of CLOCK_MONOTONIC.
+   */
+  useBackends?(published: readonly PublishedBackend[], leftOut: readonly string[], sinceUs: number): void;
+  /** Listeners, rules or the geo database may be other ones, used by no worker before `sinceUs`; also called once before start(). */
+  useNames?(sinceUs: number): void;
   /** SIGHUP. */
   reopen?(): void;
   /** The drain begins. Idempotent. */

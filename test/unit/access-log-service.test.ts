@@ -7,20 +7,21 @@ import type {
 } from '../../src/adapters/outbound/access-log/access-log-thread.js';
 import { AccessLogService } from '../../src/cluster/access-log-service.js';
 import type { ProxyConfig } from '../../src/application/proxy-config.js';
+import type { PublishedBackend } from '../../src/domain/shared/routes-writer.js';
 import type { ServiceParts } from '../../src/cluster/service.js';
 import { eventually } from '../support/eventually.js';
 
 class FakeThread {
   isRunning = true;
-  readonly told: string[] = [];
+  readonly told: { readonly type: string; readonly sinceUs?: number }[] = [];
   readonly events: AccessLogThreadEvents;
 
   constructor(events: AccessLogThreadEvents) {
     this.events = events;
   }
 
-  tell({ type }: { readonly type: string }): void {
-    this.told.push(type);
+  tell(message: { readonly type: string; readonly sinceUs?: number }): void {
+    this.told.push(message);
   }
 
   end(): Promise<void> {
@@ -94,6 +95,14 @@ describe('the service of the access log', () => {
     const { threads, running } = startService(t, { names });
     await eventually('another one', () => threads.length === 2);
     assert.deepEqual(running(), [threads[1]]);
+  });
+
+  it('tells names with the time since when they can be in use, not that of telling', async (t) => {
+    const { service, threads } = startService(t);
+    const [thread] = await eventually('a thread', () => threads.length === 1 && threads);
+    const backend = { slot: 3, backend: { id: 'sa-1' } } as unknown as PublishedBackend;
+    service.useBackends([backend], [], 1234);
+    assert.deepEqual(thread?.told, [{ type: 'names', kind: 'backend', names: [[3, 'sa-1']], sinceUs: 1234 }]);
   });
 
   it('ends a thread that has died and starts one, but not for one that was given up before', async (t) => {

@@ -1,4 +1,4 @@
-/** Names kept of one number. A number gets another name at a reload at most. */
+/** Names kept of one number. It gets another one at a reload, and a slot with each backend that has it, as often as backends come and go. */
 const KEPT = 4;
 
 interface Name {
@@ -14,7 +14,7 @@ export class NamesInTime {
   /** The latest first. */
   readonly #names = new Map<number, Name[]>();
 
-  /** That number is called so from `sinceUs` on. */
+  /** That number is called so from `sinceUs` on: a time before anybody could use it so, and after the last use of its name before. */
   add(number: number, text: string, sinceUs: number): void {
     const names = this.#names.get(number);
     if (names === undefined) this.#names.set(number, [{ text, sinceUs }]);
