@@ -4,6 +4,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { API_ENV, AdminApi, registration } from '../support/admin-api.js';
 import { echo, nameAndEnd } from '../support/backend-behaviours.js';
+import { ConfigFile } from '../support/config-file.js';
 import { rowsOf } from '../support/database-rows.js';
 import { eventually } from '../support/eventually.js';
 import { connectPeer } from '../support/peer.js';
@@ -175,10 +176,16 @@ describe('what operators change', TIME_LIMIT, () => {
   });
 
   it('is refused where the row is not the routing database’s, or was not registered', async (t) => {
-    const proxy = await startProxy(t, { backends: [{ id: 'own', port: 1 }], env: LONG });
+    const file = await ConfigFile.make(t, {});
+    file.writeText('[[rules]]\nname = "r"\n[[rules.backends]]\nid = "b"\naddress = "127.0.0.1:1"\n');
+    const args = ['--config', file.path];
+    const proxy = await startProxy(t, { backends: [{ id: 'own', port: 1 }], env: LONG, args });
     const api = await AdminApi.of(proxy);
-    const taken = await api.refuses(409, 'POST', '/api/v1/register', { body: registration('own', 1) });
-    assert.deepEqual([taken['code'], taken['field']], ['conflict', 'id']);
+    for (const id of ['own', 'r/b']) {
+      const taken = await api.refuses(409, 'POST', '/api/v1/register', { body: registration(id, 1) });
+      assert.deepEqual([taken['code'], taken['field']], ['conflict', 'id']);
+    }
+    assert.deepEqual(rowsOf(proxy.databasePath, 'SELECT id FROM backends'), [{ id: 'own' }]);
     await api.refuses(404, 'PATCH', '/api/v1/backends/nobody', { body: { weight: 1 } });
     await api.refuses(404, 'DELETE', '/api/v1/backends/nobody');
   });

@@ -26,7 +26,7 @@ export interface ApiPorts {
 export function allEndpoints({ view, directory, connections, bindings, reloader }: ApiPorts): readonly Endpoint[] {
   return [
     ...healthEndpoints(view, directory),
-    ...discoveryEndpoints(directory),
+    ...discoveryEndpoints(view, directory),
     ...backendEndpoints(view, directory),
     ...backendChangeEndpoints(view, directory),
     ...connectionEndpoints(connections),

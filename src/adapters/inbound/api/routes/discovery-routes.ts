@@ -1,5 +1,6 @@
 /** By which backends register themselves, and stay registered. */
 import type { BackendDirectory } from '../../../../application/ports/backend-directory.js';
+import type { ProxyView } from '../../../../application/ports/proxy-view.js';
 import { ApiError } from '../api-error.js';
 import { endpoint, ok, type Endpoint } from '../endpoint.js';
 import {
@@ -10,7 +11,7 @@ import {
 } from '../schemas/registration-schema.js';
 import { backendParams } from '../schemas/backend-params.js';
 
-export function discoveryEndpoints(directory: BackendDirectory): readonly Endpoint[] {
+export function discoveryEndpoints(view: ProxyView, directory: BackendDirectory): readonly Endpoint[] {
   return [
     endpoint(
       {
@@ -24,6 +25,8 @@ export function discoveryEndpoints(directory: BackendDirectory): readonly Endpoi
       },
       async ({ body }) => {
         const { id } = body;
+        // The table would leave such a row out: no client would ever come.
+        if (view.backend(id)?.isInline === true) throw ownedByRule(id);
         const outcome = await directory.register({ id, values: registrationValues(body) });
         if (outcome.kind === 'foreign') throw notRegistered(id);
         if (outcome.kind === 'full') throw tableFull();
@@ -49,6 +52,11 @@ export function discoveryEndpoints(directory: BackendDirectory): readonly Endpoi
       },
     ),
   ];
+}
+
+function ownedByRule(id: string): ApiError {
+  const reason = `${JSON.stringify(id)} is a backend of a rule of the configuration`;
+  return new ApiError('conflict', 'The id is taken.', { field: 'id', reason });
 }
 
 function notRegistered(id: string): ApiError {
