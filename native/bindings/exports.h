@@ -5,6 +5,12 @@
 
 namespace edgeproxy {
 
+// A function of the addon under that name.
+template <Napi::Value (*kFunction)(const Napi::CallbackInfo&)>
+void Export(Napi::Env env, Napi::Object exports, const char* name) {
+  exports.Set(name, Napi::Function::New<kFunction>(env, name));
+}
+
 // createRegion, mapRegion, closeFd, tryLockFile, raiseFileLimit, dieWithParent, listen, createChannel, send*.
 void RegisterRegion(Napi::Env env, Napi::Object exports);
 // sendNotification, describeSocket, allowedCpus, pinToCpu.

@@ -15,11 +15,6 @@ namespace edgeproxy {
 
 namespace {
 
-Napi::Value Done(Napi::Env env, const SystemError& error) {
-  if (error.is_set()) ThrowNativeError(env, error);
-  return env.Undefined();
-}
-
 Napi::Value SendNotificationBinding(const Napi::CallbackInfo& info) {
   ArgumentReader arguments(info);
   const std::string name = arguments.Text(0, "name");
@@ -82,11 +77,6 @@ Napi::Value PinToCpuBinding(const Napi::CallbackInfo& info) {
   ArgumentReader arguments(info);
   const uint32_t cpu = arguments.Uint(0, "cpu");
   return arguments.HasFailed() ? info.Env().Undefined() : Done(info.Env(), PinToCpu(cpu));
-}
-
-template <Napi::Value (*kFunction)(const Napi::CallbackInfo&)>
-void Export(Napi::Env env, Napi::Object exports, const char* name) {
-  exports.Set(name, Napi::Function::New<kFunction>(env, name));
 }
 
 }  // namespace

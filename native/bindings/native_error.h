@@ -14,4 +14,10 @@ Napi::Error MakeNativeError(Napi::Env env, const SystemError& failure);
 void ThrowNativeError(Napi::Env env, const SystemError& failure);
 void ThrowTypeError(Napi::Env env, const char* message);
 
+// What a function returns that gives nothing: undefined, with the exception pending where it failed.
+inline Napi::Value Done(Napi::Env env, const SystemError& failure) {
+  if (failure.is_set()) ThrowNativeError(env, failure);
+  return env.Undefined();
+}
+
 }  // namespace edgeproxy

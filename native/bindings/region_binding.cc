@@ -27,8 +27,6 @@ Napi::Value Fail(Napi::Env env, const SystemError& error) {
   return env.Undefined();
 }
 
-Napi::Value Done(Napi::Env env, const SystemError& error) { return error.is_set() ? Fail(env, error) : env.Undefined(); }
-
 Napi::Value CreateRegion(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
   ArgumentReader arguments(info);
@@ -206,11 +204,6 @@ Napi::Value SendCloseListener(const Napi::CallbackInfo& info) {
   message.argument = arguments.Uint(1, "listenerId");
   if (arguments.HasFailed()) return info.Env().Undefined();
   return Done(info.Env(), {SendMessage(channel, message), "sendmsg"});
-}
-
-template <Napi::Value (*kFunction)(const Napi::CallbackInfo&)>
-void Export(Napi::Env env, Napi::Object exports, const char* name) {
-  exports.Set(name, Napi::Function::New<kFunction>(env, name));
 }
 
 }  // namespace
