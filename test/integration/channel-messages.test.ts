@@ -19,6 +19,7 @@ import {
 import { LAYOUT_HASH, MAX_LISTENERS } from '../../src/domain/shared/layout.js';
 import { controlRegion, startAcceptor } from '../support/acceptor-rig.js';
 import { eventually, within } from '../support/eventually.js';
+import { PLAIN_RELAY } from '../support/plain-relay.js';
 import { openDescriptors } from '../support/process-facts.js';
 import type { Owner } from '../support/scratch-directory.js';
 
@@ -45,19 +46,7 @@ class Reader {
       responses: this.#responses,
       names: new Uint8Array(BATCH_CAPACITY * NAME_BYTES),
       clock: new Int32Array(2),
-      maxConnections: 100,
-      maxUdpSessions: 100,
-      connectRetries: 0,
-      isSpliceEnabled: false,
-      bufferBytes: 65_536,
-      maxPipes: 0,
-      poolMaxPerBackend: 0,
-      poolMaxConnections: 0,
-      poolIdleTimeoutMs: 1000,
-      poolMaxLifetimeMs: 1000,
-      poolConnectTimeoutMs: 1000,
-      rateRule: null,
-      maxConnectionsTotal: 0,
+      ...PLAIN_RELAY,
       listeners: new Array<number>(MAX_LISTENERS * LISTENER_WORDS).fill(0),
       onBatch: (count) => this.#turnAway(count),
       onRegion: (kind, buffer) => this.regions.push({ kind, buffer }),

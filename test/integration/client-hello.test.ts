@@ -22,6 +22,7 @@ import { LAYOUT_HASH } from '../../src/domain/shared/layout.js';
 import { controlRegion } from '../support/acceptor-rig.js';
 import { readHello, type ReadHello } from '../support/client-hello.js';
 import { eventually } from '../support/eventually.js';
+import { PLAIN_RELAY } from '../support/plain-relay.js';
 import type { Owner } from '../support/scratch-directory.js';
 
 const native = loadNativeAddon();
@@ -80,19 +81,7 @@ class HelloReader {
       responses: this.#responses,
       names: this.#names,
       clock: new Int32Array(2),
-      maxConnections: 100,
-      maxUdpSessions: 100,
-      connectRetries: 0,
-      isSpliceEnabled: false,
-      bufferBytes: 65_536,
-      maxPipes: 0,
-      poolMaxPerBackend: 0,
-      poolMaxConnections: 0,
-      poolIdleTimeoutMs: 1000,
-      poolMaxLifetimeMs: 1000,
-      poolConnectTimeoutMs: 1000,
-      rateRule: null,
-      maxConnectionsTotal: 0,
+      ...PLAIN_RELAY,
       listeners: listenerWords([{ id: LISTENER_ID, limits: LIMITS, flags: LISTENER_FLAG.HELLO }], LIMITS),
       onBatch: (count) => this.#answer(count),
       onRegion: () => undefined,
